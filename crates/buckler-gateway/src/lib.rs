@@ -1,0 +1,1 @@
+//! The engine as a reverse proxy: listeners, TLS, upstreams, workers.

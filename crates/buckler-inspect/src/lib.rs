@@ -1,0 +1,1 @@
+//! Incremental inspectors for request bodies: bytes in, verdicts out, no buffering.

@@ -1,0 +1,1 @@
+//! What the tests share: literate cases, a recording backend, a raw HTTP client.
