@@ -1,1 +1,5 @@
 //! The engine as a tower layer.
+
+mod fault;
+
+pub use fault::Fault;

@@ -1,0 +1,282 @@
+//! The head of a request, read in one pass: a slot for each field that the engine knows.
+//!
+//! A host hands over method, target and fields as it has them; nothing is copied. Counting happens while the
+//! slots are filled, so the limits cost no second pass.
+
+use smallvec::SmallVec;
+
+/// The version that the request line names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+    /// HTTP/2
+    Http2,
+}
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// A request field that the engine reads.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(usize)]
+        #[non_exhaustive]
+        pub enum Field { $($(#[$doc])* $variant,)* }
+
+        impl Field {
+            /// Every field, in the order of the slots.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The lower-case name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            fn of(lower: &[u8]) -> Option<Self> {
+                // The compiler turns this into comparisons by length and first bytes.
+                $(if lower == $name.as_bytes() { return Some(Self::$variant); })*
+                None
+            }
+        }
+    };
+}
+
+fields! {
+    /// RFC 9110 §7.2
+    Host = "host",
+    /// RFC 9110 §8.6
+    ContentLength = "content-length",
+    /// RFC 9112 §6.1
+    TransferEncoding = "transfer-encoding",
+    /// RFC 9110 §8.3
+    ContentType = "content-type",
+    /// RFC 9110 §8.4
+    ContentEncoding = "content-encoding",
+    /// RFC 9110 §7.6.1
+    Connection = "connection",
+    /// RFC 9110 §7.8
+    Upgrade = "upgrade",
+    /// RFC 9110 §11.6.2
+    Authorization = "authorization",
+    /// RFC 6265 §4.2
+    Cookie = "cookie",
+    /// RFC 6454 §7
+    Origin = "origin",
+    /// Fetch §3.2.2
+    AccessControlRequestMethod = "access-control-request-method",
+    /// Fetch §3.2.2
+    AccessControlRequestHeaders = "access-control-request-headers",
+    /// RFC 7239
+    Forwarded = "forwarded",
+    /// De facto
+    XForwardedFor = "x-forwarded-for",
+    /// De facto
+    XForwardedProto = "x-forwarded-proto",
+    /// De facto
+    XForwardedHost = "x-forwarded-host",
+    /// De facto
+    XRequestId = "x-request-id",
+}
+
+const SLOTS: usize = Field::ALL.len();
+
+/// What one field name carries.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Slot<'a> {
+    first: Option<&'a [u8]>,
+    lines: u32,
+}
+
+impl<'a> Slot<'a> {
+    /// The value of the first line.
+    pub fn first(&self) -> Option<&'a [u8]> {
+        self.first
+    }
+
+    /// How many lines carry the name.
+    pub fn lines(&self) -> u32 {
+        self.lines
+    }
+}
+
+/// The head of a request.
+///
+/// ```
+/// use buckler_http::head::{Field, Head, Version};
+/// let mut head = Head::new("GET", b"/", Version::Http11);
+/// head.push(b"Host", b"example.com");
+/// assert_eq!(head.slot(Field::Host).first(), Some(&b"example.com"[..]));
+/// assert_eq!(head.field_lines(), 1);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Head<'a> {
+    method: &'a str,
+    target: &'a [u8],
+    version: Version,
+    slots: [Slot<'a>; SLOTS],
+    /// Second and later lines, which only a chain of proxies sends.
+    more: SmallVec<[(Field, &'a [u8]); 4]>,
+    lines: usize,
+    bytes: usize,
+    alias: Option<Field>,
+    framing_lines: u32,
+}
+
+/// `SP` twice, `HTTP/1.1` and the two line ends that close request line and head.
+const REQUEST_LINE_OVERHEAD: usize = 2 + 8 + 4;
+/// `: ` and CRLF.
+const FIELD_LINE_OVERHEAD: usize = 4;
+/// Longer names are none that the engine knows.
+const MAX_KNOWN_NAME: usize = 32;
+
+impl<'a> Head<'a> {
+    /// A head without fields.
+    pub fn new(method: &'a str, target: &'a [u8], version: Version) -> Self {
+        Self {
+            method,
+            target,
+            version,
+            slots: [Slot::default(); SLOTS],
+            more: SmallVec::new(),
+            lines: 0,
+            bytes: method.len() + target.len() + REQUEST_LINE_OVERHEAD,
+            alias: None,
+            framing_lines: 0,
+        }
+    }
+
+    /// Takes one field line, in the order of arrival; the name in any case.
+    pub fn push(&mut self, name: &[u8], value: &'a [u8]) {
+        self.lines += 1;
+        self.bytes = self.bytes.saturating_add(name.len() + value.len() + FIELD_LINE_OVERHEAD);
+        let mut buffer = [0_u8; MAX_KNOWN_NAME];
+        let Some(lower) = buffer.get_mut(..name.len()) else { return };
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        if let Some(field) = Field::of(lower) {
+            self.fill(field, value);
+            return;
+        }
+        // CGI-style servers fold `-` and `_`, so an alias could carry what the managed name may not.
+        if memchr::memchr2(b'_', b'.', lower).is_some() {
+            for byte in lower.iter_mut().filter(|b| matches!(b, b'_' | b'.')) {
+                *byte = b'-';
+            }
+            self.alias = self.alias.or_else(|| Field::of(lower));
+        }
+    }
+
+    fn fill(&mut self, field: Field, value: &'a [u8]) {
+        let Some(slot) = self.slots.get_mut(field as usize) else { return };
+        slot.lines += 1;
+        if slot.first.is_none() {
+            slot.first = Some(value);
+        } else {
+            self.more.push((field, value));
+        }
+        if matches!(field, Field::ContentLength | Field::TransferEncoding) {
+            self.framing_lines += 1;
+        }
+    }
+
+    /// The method, case as received.
+    pub fn method(&self) -> &'a str {
+        self.method
+    }
+
+    /// The target, byte for byte.
+    pub fn target(&self) -> &'a [u8] {
+        self.target
+    }
+
+    /// The version of the request line.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// What one field carries.
+    pub fn slot(&self, field: Field) -> Slot<'a> {
+        self.slots.get(field as usize).copied().unwrap_or_default()
+    }
+
+    /// The first value of one field.
+    pub fn first(&self, field: Field) -> Option<&'a [u8]> {
+        self.slot(field).first
+    }
+
+    /// The values of all lines of one field, in the order of arrival.
+    pub fn values(&self, field: Field) -> impl DoubleEndedIterator<Item = &'a [u8]> + Clone + '_ {
+        let more = self.more.iter().filter(move |(f, _)| *f == field).map(|(_, value)| *value);
+        self.first(field).into_iter().chain(more)
+    }
+
+    /// Field lines so far.
+    pub fn field_lines(&self) -> usize {
+        self.lines
+    }
+
+    /// Bytes of the head as HTTP/1.1 would carry it.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The managed field that some line spells with `_` or `.` for `-`.
+    pub fn alias(&self) -> Option<Field> {
+        self.alias
+    }
+
+    /// Lines that say how long the body is; more than one is ambiguous (RFC 9112 §6.3).
+    pub fn framing_lines(&self) -> u32 {
+        self.framing_lines
+    }
+
+    /// Whether the head announces a body.
+    pub fn has_body(&self) -> bool {
+        match self.first(Field::ContentLength) {
+            Some(length) => length != b"0",
+            None => self.slot(Field::TransferEncoding).lines > 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_a_field_is_kept_in_order() {
+        let mut head = Head::new("GET", b"/", Version::Http11);
+        for value in [&b"a"[..], b"b", b"c"] {
+            head.push(b"X-Forwarded-For", value);
+            head.push(b"Forwarded", b"other");
+        }
+        let values: Vec<_> = head.values(Field::XForwardedFor).collect();
+        assert_eq!(values, [b"a", b"b", b"c"]);
+        assert_eq!(head.slot(Field::XForwardedFor).lines(), 3);
+        assert_eq!(head.field_lines(), 6);
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_wire() {
+        let mut head = Head::new("GET", b"/p", Version::Http11);
+        head.push(b"Host", b"h");
+        assert_eq!(head.bytes(), "GET /p HTTP/1.1\r\nHost: h\r\n\r\n".len());
+    }
+
+    #[test]
+    fn aliases_of_managed_names_are_seen() {
+        for (name, expected) in [
+            (&b"X_Forwarded_For"[..], Some(Field::XForwardedFor)),
+            (b"x-forwarded_for", Some(Field::XForwardedFor)),
+            (b"Content.Length", Some(Field::ContentLength)),
+            (b"TRANSFER_ENCODING", Some(Field::TransferEncoding)),
+            (b"x_custom", None),
+            (b"x-forwarded-for", None),
+        ] {
+            let mut head = Head::new("GET", b"/", Version::Http11);
+            head.push(name, b"v");
+            assert_eq!(head.alias(), expected, "{name:?}");
+        }
+    }
+}
