@@ -7,9 +7,12 @@ use std::collections::BTreeSet;
 
 use smallvec::SmallVec;
 
-/// Bookkeeping for one member of an open object, in bytes, at most: an entry of a B-tree whose nodes are
-/// half full, the allocator's share of a name too long to be stored in place included.
-pub const MEMBER_BYTES: usize = 96;
+/// Bookkeeping for one member of an open object, in bytes, at most: an entry of 32 bytes in a B-tree whose
+/// nodes are less than half full, the share of the nodes above, and the allocator's for a name too long to be
+/// stored in place.
+pub const MEMBER_BYTES: usize = 128;
+
+const _: () = assert!(size_of::<Name>() <= 32 && size_of::<Seen>() <= 16, "MEMBER_BYTES counts on it");
 
 /// Objects up to this many members are searched linearly: as records of an API are, and sixteen comparisons
 /// of a word cost less than one descent into a tree.

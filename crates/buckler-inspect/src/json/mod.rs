@@ -47,7 +47,7 @@
 //! are at most the size of the body so far (and a growing buffer may have reserved as much again). A member
 //! adds less than [`MEMBER_BYTES`] of bookkeeping. As a member takes at least five bytes of body (`"":0,`)
 //! and counts toward `keys`, the whole is below `2 × body + MEMBER_BYTES × min(keys, body / 5)` bytes: with
-//! the default limits, 960 kB beside the names. It is freed with the object, at the latest with the scanner.
+//! the default limits, 1.3 MB beside the names. It is freed with the object, at the latest with the scanner.
 
 mod fault;
 mod members;

@@ -9,7 +9,7 @@ use super::JsonFault;
 
 /// How long a number may be, in bytes. The longest exact positional decimal of a double, that of the smallest
 /// negative one, takes 1,077; and Python's `int()` raises only above 4,300 digits.
-pub const NUMBER_BYTES: u32 = 1_100;
+pub const NUMBER_BYTES: usize = 1_100;
 
 /// 2^1024 − 2^970, the smallest value that rounds to infinity (IEEE 754 §4.3.1: half a unit in the last place
 /// above the largest double, and ties go to even).
@@ -24,7 +24,7 @@ pub(super) struct NumberScan {
     part: Part,
     /// Offset of its first byte.
     start: u64,
-    bytes: u32,
+    bytes: usize,
     /// Where the decimal point stands relative to the first digit that is not zero: the value is
     /// 0.d₁d₂d₃… × 10^point, before the exponent counts.
     point: i64,
@@ -72,26 +72,16 @@ impl NumberScan {
         let mut rest = bytes;
         while let Some((&byte, tail)) = rest.split_first() {
             let at = offset + (bytes.len() - rest.len()) as u64;
+            let run = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if let Some((digits, after)) = rest.split_at_checked(run)
+                && run > 0
+            {
+                self.lengthen(run)?;
+                self.digits(digits, at)?;
+                rest = after;
+                continue;
+            }
             self.part = match (byte, self.part) {
-                (b'0', Part::Minus) => Part::Zero,
-                (b'0'..=b'9', Part::Zero) => return Err(JsonFault::Syntax { offset: at }),
-                (b'0'..=b'9', Part::Minus | Part::Integer) => {
-                    self.point += 1;
-                    self.significant_digit(byte);
-                    Part::Integer
-                }
-                (b'0'..=b'9', Part::Point | Part::Fraction) => {
-                    if byte == b'0' && self.significant == 0 {
-                        self.point -= 1;
-                    } else {
-                        self.significant_digit(byte);
-                    }
-                    Part::Fraction
-                }
-                (b'0'..=b'9', Part::Exponent | Part::ExponentSign | Part::ExponentDigits) => {
-                    self.exponent = self.exponent.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
-                    Part::ExponentDigits
-                }
                 (b'-', Part::Minus) if self.bytes == 0 => Part::Minus,
                 (b'.', Part::Zero | Part::Integer) => Part::Point,
                 (b'e' | b'E', Part::Zero | Part::Integer | Part::Fraction) => Part::Exponent,
@@ -105,10 +95,7 @@ impl NumberScan {
                     return Ok(Some(rest));
                 }
             };
-            self.bytes += 1;
-            if self.bytes > NUMBER_BYTES {
-                return Err(JsonFault::NumberTooLong { offset: self.start });
-            }
+            self.lengthen(1)?;
             rest = tail;
         }
         Ok(None)
@@ -123,13 +110,56 @@ impl NumberScan {
         matches!(self.part, Part::Zero | Part::Integer | Part::Fraction | Part::ExponentDigits)
     }
 
-    fn significant_digit(&mut self, digit: u8) {
-        if self.compared == Ordering::Equal
-            && let Some(other) = OVERFLOW.get(self.significant)
-        {
-            self.compared = digit.cmp(other);
+    fn lengthen(&mut self, more: usize) -> Result<(), JsonFault> {
+        self.bytes += more;
+        if self.bytes > NUMBER_BYTES { Err(JsonFault::NumberTooLong { offset: self.start }) } else { Ok(()) }
+    }
+
+    /// Takes in one or more digits, the first of which is at `at`.
+    fn digits(&mut self, digits: &[u8], at: u64) -> Result<(), JsonFault> {
+        self.part = match self.part {
+            Part::Zero => return Err(JsonFault::Syntax { offset: at }),
+            Part::Minus if digits.first() == Some(&b'0') => {
+                if digits.len() > 1 {
+                    return Err(JsonFault::Syntax { offset: at + 1 });
+                }
+                Part::Zero
+            }
+            Part::Minus | Part::Integer => {
+                self.point += i64::try_from(digits.len()).unwrap_or(i64::MAX);
+                self.significant_digits(digits);
+                Part::Integer
+            }
+            Part::Point | Part::Fraction => {
+                let mut digits = digits;
+                while let (0, Some((b'0', after))) = (self.significant, digits.split_first()) {
+                    self.point -= 1;
+                    digits = after;
+                }
+                self.significant_digits(digits);
+                Part::Fraction
+            }
+            Part::Exponent | Part::ExponentSign | Part::ExponentDigits => {
+                for digit in digits {
+                    self.exponent = self.exponent.saturating_mul(10).saturating_add(i64::from(digit - b'0'));
+                }
+                Part::ExponentDigits
+            }
+        };
+        Ok(())
+    }
+
+    fn significant_digits(&mut self, digits: &[u8]) {
+        if self.compared == Ordering::Equal {
+            let ours = digits.iter();
+            let theirs = OVERFLOW.iter().skip(self.significant);
+            self.compared = ours
+                .zip(theirs)
+                .map(|(our, their)| our.cmp(their))
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal);
         }
-        self.significant += 1;
+        self.significant += digits.len();
     }
 
     fn judge(&self) -> Result<(), JsonFault> {

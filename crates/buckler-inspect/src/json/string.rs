@@ -85,6 +85,14 @@ impl StringScan {
                 return Ok(None);
             };
             let at = offset + (bytes.len() - rest.len()) as u64;
+            if let (0x80.., Expect::Character) = (byte, self.expect)
+                && let Some((wide, after)) = whole_characters(rest)
+            {
+                self.lengthen_wide(wide, at, limit)?;
+                sink.extend(wide.as_bytes());
+                rest = after;
+                continue;
+            }
             rest = tail;
             self.expect = match self.expect {
                 Expect::Character => match byte {
@@ -148,6 +156,21 @@ impl StringScan {
                 Ok(())
             }
             _ => Err(JsonFault::StringTooLong { offset: at + u64::from(room) }),
+        }
+    }
+
+    /// Counts the scalar values of `text`, which begins at `at`.
+    fn lengthen_wide(&mut self, text: &str, at: u64, limit: u32) -> Result<(), JsonFault> {
+        let room = limit.saturating_sub(self.length);
+        match u32::try_from(text.chars().count()) {
+            Ok(more) if more <= room => {
+                self.length += more;
+                Ok(())
+            }
+            _ => {
+                let place = text.char_indices().nth(room as usize).map_or(0, |(place, _)| place);
+                Err(JsonFault::StringTooLong { offset: at + place as u64 })
+            }
         }
     }
 
@@ -217,6 +240,19 @@ fn plain_run(bytes: &[u8]) -> usize {
         run += 8;
     }
     run + tail.iter().take_while(|&&byte| is_plain(byte)).count()
+}
+
+/// The whole and valid characters beyond ASCII at the front, at least one, and the rest. What follows them is
+/// ASCII, invalid or cut by the end of the chunk.
+fn whole_characters(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let run = bytes.iter().take_while(|byte| !byte.is_ascii()).count();
+    let valid = match std::str::from_utf8(bytes.get(..run)?) {
+        Ok(_) => run,
+        Err(error) => error.valid_up_to(),
+    };
+    let (characters, rest) = bytes.split_at_checked(valid)?;
+    let text = std::str::from_utf8(characters).ok()?;
+    (!text.is_empty()).then_some((text, rest))
 }
 
 const fn is_plain(byte: u8) -> bool {
