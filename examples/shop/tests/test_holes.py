@@ -89,7 +89,7 @@ def test_cookies_are_unguarded(target: Target) -> None:
 
 def test_any_host_name_is_believed(client: httpx.Client) -> None:
     response = client.get("/catalogue", headers={"Host": "evil.example"})
-    assert response.headers["location"] == "http://evil.example/products"
+    assert httpx.URL(response.headers["location"]).host == "evil.example"
 
 
 def test_forwarding_headers_are_believed(client: httpx.Client) -> None:
