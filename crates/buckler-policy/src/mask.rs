@@ -1,0 +1,125 @@
+//! Masks what may be a secret before any of the text can be shown.
+//!
+//! A mistake is shown with the line it stands in, and that line may hold a key or a password, most of all
+//! when the mistake is that a secret was written where a reference belongs. So the text is masked once, before it
+//! is parsed, by looking at the characters alone: that works on a file that does not parse, too.
+
+/// Words in the name of a key that make its value a secret until shown otherwise.
+const SECRET_WORDS: [&str; 10] = [
+    "key", "secret", "pass", "pwd", "token", "credential", "certificate", "dsn", "pepper", "salt",
+];
+
+/// What may be shown in place of a secret: how it is referred to, never what it is.
+const REFERENCES: [&str; 3] = ["env:", "file:", "cmd:"];
+
+/// Endings of file names. A value that ends so is a forgotten `file:` and no secret.
+const FILE_ENDINGS: [&str; 5] = [".pem", ".crt", ".cer", ".key", ".der"];
+
+/// Longest name of a file that is believed to be one.
+const LONGEST_FILE_NAME: usize = 200;
+
+/// Whether the value of a key with this last name is masked; `public` are the names declared as not secret.
+pub(crate) fn is_secret_name(name: &str, public: &[&str]) -> bool {
+    let name = name.to_ascii_lowercase();
+    !public.contains(&name.as_str()) && SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Whether text names a secret instead of being one.
+pub(crate) fn is_reference(value: &str) -> bool {
+    REFERENCES.iter().any(|scheme| value.starts_with(scheme)) || looks_like_file(value)
+}
+
+/// Whether text is the name of a certificate or key file.
+pub(crate) fn looks_like_file(value: &str) -> bool {
+    value.len() <= LONGEST_FILE_NAME
+        && !value.contains(char::is_whitespace)
+        && FILE_ENDINGS.iter().any(|ending| value.ends_with(ending))
+}
+
+/// Each byte of `value` but line breaks becomes `*`.
+pub(crate) fn stars(value: &str) -> String {
+    value
+        .bytes()
+        .map(|byte| if byte == b'\n' || byte == b'\r' { char::from(byte) } else { '*' })
+        .collect()
+}
+
+/// The file as it may be shown: same length in bytes, same lines.
+pub(crate) fn mask_file(text: &str, public: &[&str]) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut open: Option<&str> = None;
+    for line in text.split_inclusive('\n') {
+        match open {
+            Some(quotes) => {
+                shown.push_str(&stars(line));
+                if line.contains(quotes) {
+                    open = None;
+                }
+            }
+            None => match secret_value_of(line, public) {
+                Some((before, value)) => {
+                    shown.push_str(before);
+                    shown.push_str(&stars(value));
+                    open = ["\"\"\"", "'''"]
+                        .into_iter()
+                        .find(|quotes| value.matches(quotes).count() % 2 == 1);
+                }
+                None => shown.push_str(line),
+            },
+        }
+    }
+    shown
+}
+
+/// Splits a line before the first value that has to be masked.
+fn secret_value_of<'l>(line: &'l str, public: &[&str]) -> Option<(&'l str, &'l str)> {
+    line.match_indices('=').find_map(|(at, _)| {
+        let (before, value) = line.split_at_checked(at + 1)?;
+        let name = before
+            .trim_end_matches('=')
+            .trim_end_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'')
+            .rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
+            .next()?;
+        let bare = value.trim().trim_matches(|c| c == '"' || c == '\'' || c == '[');
+        let first = bare.split(['"', '\'']).next().unwrap_or_default();
+        let plain = value.trim_start().starts_with('{') || is_reference(first);
+        (is_secret_name(name, public) && !plain).then_some((before, value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_masked_even_in_text_that_does_not_parse() {
+        for (given, shown) in [
+            ("key = \"hunter2\"", "key =**********"),
+            ("key = hunter2", "key =********"),
+            ("tls.key=\"hunter2", "tls.key=********"),
+            ("\"key\" = 'x'", "\"key\" =****"),
+            ("tls = { mode = \"files\", key = \"hunter2\" }", "tls = { mode = \"files\", key =************"),
+            ("passwrod = \"a\"\npassword = \"b\"\nx = 1", "passwrod =****\npassword =****\nx = 1"),
+            ("key = \"\"\"\nBEGIN\n\"\"\"\nx = 1", "key =****\n*****\n***\nx = 1"),
+            ("key = '''\nnever closed", "key =****\n************"),
+            ("api_token = \"é\"", "api_token =*****"),
+        ] {
+            let masked = mask_file(given, &["keys"]);
+            assert_eq!(masked, shown);
+            assert_eq!(masked.len(), given.len());
+        }
+    }
+
+    #[test]
+    fn references_and_what_is_declared_public_stay_readable() {
+        for text in [
+            "key = \"env:TLS_KEY\"\n",
+            "key = 'file:/run/secrets/tls.key'",
+            "certificate = \"/etc/ssl/site.pem\" # a path",
+            "json = { depth = 3, keys = 5 }",
+            "listen = [\"0.0.0.0:8443\"]",
+        ] {
+            assert_eq!(mask_file(text, &["keys"]), text);
+        }
+    }
+}

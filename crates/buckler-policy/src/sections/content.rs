@@ -1,0 +1,121 @@
+//! `[content]` and `[content.json]`: request bodies.
+
+use buckler_http::media::MediaRange;
+
+use super::{Section, section_mode};
+use crate::grammar::{Integer, List, MEDIA, OneOf, Size, Written};
+use crate::key::{About, Key, Preset};
+use crate::reader::Reader;
+use crate::settings::{Content, Json, Mode, Untyped};
+
+pub(crate) static SECTION: Section = Section {
+    path: "content",
+    doc: "Request bodies.",
+    keys: &[&MODE, &MAX_BODY, &TYPES, &UNTYPED],
+};
+
+pub(crate) static JSON: Section = Section {
+    path: "content.json",
+    doc: "Bounds of a JSON document, counted while it streams.",
+    keys: &[&DEPTH, &KEYS, &STRING],
+};
+
+/// Deeper documents make Python's own parser fail; nothing that people write comes near.
+const DEEPEST: usize = 256;
+
+pub(crate) static MODE: Key<OneOf<Mode>> =
+    section_mode("content.mode", "Whether a body that breaks a rule is refused or recorded.");
+
+pub(crate) static MAX_BODY: Key<Size> = Key {
+    about: About {
+        path: "content.max_body",
+        doc: "Bytes of a request body; more get 413. Counted while streaming, whatever `Content-Length` says.",
+        preset: Preset::Always("\"10MiB\""),
+        why: "more than any form or document of an API; FastAPI itself knows no limit and reads JSON into memory",
+        example: "\"2MiB\"",
+        aliases: &["max_size", "body_limit", "client_max_body_size", "max_content_length", "limit"],
+    },
+    grammar: Size { least: 1, most: 1 << 40 },
+};
+
+pub(crate) static TYPES: Key<List<Written<MediaRange>>> = Key {
+    about: About {
+        path: "content.types",
+        doc: "Media types that a body may have; another gets 415. As long as the policy does not name them, the default list \
+              is monitored and refuses nothing.",
+        preset: Preset::Always(
+            "[\"application/json\", \"multipart/form-data\", \"application/x-www-form-urlencoded\"]",
+        ),
+        why: "what FastAPI reads by itself; an app that reads another type must be able to go on until somebody has looked",
+        example: "[\"application/json\", \"application/*+json\"]",
+        aliases: &["content_types", "media_types", "allowed_types", "mime_types"],
+    },
+    grammar: List { item: MEDIA, not_empty: Some("no request could have a body") },
+};
+
+pub(crate) static UNTYPED: Key<OneOf<Untyped>> = Key {
+    about: About {
+        path: "content.untyped",
+        doc: "A body without `Content-Type`: `refuse` answers 415, `pass` lets it through uninspected.",
+        preset: Preset::Always("\"refuse\""),
+        why: "what has no type cannot be inspected, and a form of a foreign page can send it without a preflight",
+        example: "\"pass\"",
+        aliases: &["no_type", "missing_type", "require_content_type"],
+    },
+    grammar: OneOf { words: &[("refuse", Untyped::Refuse), ("pass", Untyped::Pass)] },
+};
+
+pub(crate) static DEPTH: Key<Integer<usize>> = Key {
+    about: About {
+        path: "content.json.depth",
+        doc: "Nesting of arrays and objects.",
+        preset: Preset::Always("32"),
+        why: "deeper than any document that people model, and parsers recurse (CWE-674)",
+        example: "16",
+        aliases: &["max_depth", "nesting"],
+    },
+    grammar: Integer { least: 1, most: DEEPEST, unit: "levels" },
+};
+
+pub(crate) static KEYS: Key<Integer<usize>> = Key {
+    about: About {
+        path: "content.json.keys",
+        doc: "Members of all objects together. 10000 suits most APIs.",
+        preset: Preset::Always("100000"),
+        why: "a bulk import may have as many; far more only serve to fill memory, since each costs a hundred bytes in Python",
+        example: "10000",
+        aliases: &["max_keys", "members", "fields"],
+    },
+    grammar: Integer { least: 1, most: 10_000_000, unit: "members" },
+};
+
+pub(crate) static STRING: Key<Integer<usize>> = Key {
+    about: About {
+        path: "content.json.string",
+        doc: "Characters of one string or member name. 10000 suits APIs without long texts.",
+        preset: Preset::Always("10485760"),
+        why: "as many as the default body has bytes: files are sent in JSON as base64, and the app has not said that it takes none",
+        example: "10000",
+        aliases: &["max_string", "string_length", "max_length"],
+    },
+    grammar: Integer { least: 1, most: 1 << 30, unit: "characters" },
+};
+
+pub(crate) fn read(reader: &mut Reader) -> Option<Content> {
+    let mode = reader.read_mode(&MODE);
+    let max_body = reader.read(&MAX_BODY);
+    let types = reader.read(&TYPES);
+    let untyped = reader.read(&UNTYPED);
+    let depth = reader.read(&DEPTH);
+    let keys = reader.read(&KEYS);
+    let string = reader.read(&STRING);
+    let types_named = reader.is_set(&TYPES);
+    Some(Content {
+        mode: mode?,
+        max_body: max_body?,
+        types: types?,
+        types_mode: if types_named { mode? } else { Mode::Monitor },
+        untyped: untyped?,
+        json: Json { depth: depth?, keys: keys?, string: string? },
+    })
+}

@@ -1,0 +1,60 @@
+//! `[log]`: access and event log.
+
+use super::Section;
+use crate::grammar::{List, OneOf, TEXT, Written};
+use crate::key::{About, Key, Preset};
+use crate::reader::Reader;
+use crate::settings::{AccessLog, Log, LogFormat};
+
+pub(crate) static SECTION: Section = Section {
+    path: "log",
+    doc: "Access and event log.",
+    keys: &[&FORMAT, &REDACT, &ACCESS],
+};
+
+pub(crate) static FORMAT: Key<OneOf<LogFormat>> = Key {
+    about: About {
+        path: "log.format",
+        doc: "`json` writes one object a line, `human` is for reading.",
+        preset: Preset::ByEnvironment { deployed: "\"json\"", development: "\"human\"" },
+        why: "in production programs read logs, in development people do",
+        example: "\"json\"",
+        aliases: &["log_format", "style", "formatter"],
+    },
+    grammar: OneOf { words: &[("json", LogFormat::Json), ("human", LogFormat::Human)] },
+};
+
+pub(crate) static REDACT: Key<List<Written<String>>> = Key {
+    about: About {
+        path: "log.redact",
+        doc: "Query parameters and header fields whose values are masked beside the built-in ones; case does not matter.",
+        preset: Preset::Always("[]"),
+        why: "credentials in their usual places are masked anyway; what else is confidential only the app's owner knows",
+        example: "[\"email\", \"X-Patient-Id\"]",
+        aliases: &["mask", "sensitive", "filter", "hide_fields"],
+    },
+    grammar: List { item: TEXT, not_empty: None },
+};
+
+pub(crate) static ACCESS: Key<OneOf<AccessLog>> = Key {
+    about: About {
+        path: "log.access",
+        doc: "`all` writes a line for each request, `refusals` for refused, monitored and failed ones.",
+        preset: Preset::Always("\"all\""),
+        why: "an incident is reconstructed from the requests that were let pass",
+        example: "\"refusals\"",
+        aliases: &["access_log", "requests", "level"],
+    },
+    grammar: OneOf { words: &[("all", AccessLog::All), ("refusals", AccessLog::Refusals)] },
+};
+
+pub(crate) fn read(reader: &mut Reader) -> Option<Log> {
+    let format = reader.read(&FORMAT);
+    let redact = reader.read(&REDACT);
+    let access = reader.read(&ACCESS);
+    Some(Log {
+        format: format?,
+        redact: redact?.iter().map(|name| name.to_lowercase()).collect(),
+        access: access?,
+    })
+}
