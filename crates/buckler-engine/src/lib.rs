@@ -1,1 +1,73 @@
-//! The judgement: bytes and facts in, verdicts, edits and records out. No I/O of its own.
+//! The judgement: bytes and facts in; verdicts, edits and records out.
+//!
+//! No socket, clock, randomness, environment or file is touched here; a host hands in what it knows and does
+//! what it is told. One exchange goes like this:
+//!
+//! ```text
+//! Head + Context ──► Engine::open ──► Opening::Answer(Ended)          a refusal, a preflight, a redirect
+//!                                └──► Opening::Admit(Admission)
+//!                                         │ edits()                   what the app sees
+//!                                         ▼ into_parts()
+//!                        BodyInspector ◄──┴──► Exchange
+//!                         push, finish          │ answer(status, fields)
+//!                                               ▼
+//!                        AnswerPlan ◄───────► Answering
+//!                         remove, add, body     │ close(…)
+//!                                               ▼
+//!                                             Record
+//! ```
+//!
+//! Each arrow consumes what it starts from: an exchange is answered once, and never ends without a record. An
+//! [`Admission`] holds a [`stage::Proof`] of every stage, and only judging makes proofs; so a host that has
+//! an admission in its hands has had every check made.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`engine`](Engine) | the stages in their order |
+//! | `check` | what each stage decides, one file each; none knows its mode |
+//! | [`stage`] | names, findings, proofs, and the one place where a mode counts |
+//! | [`Reason`] | every reason to refuse, in one table |
+//! | [`answer`] | header fields, problem documents, masking |
+//! | [`record`] | what is left of an exchange |
+//! | [`report`] | what is enforced, monitored and off |
+//! | [`explain`] | one request walked through all stages |
+//!
+//! ```
+//! use std::sync::Arc;
+//! use buckler_engine::{Context, Engine, Opening, Reason, Timestamp};
+//! use buckler_http::{connection::Connection, head::{Head, Version}};
+//! use buckler_policy::{Host, Sources};
+//!
+//! let text = "environment = \"development\"";
+//! let policy = Sources::new(Host::Gateway).file("buckler.toml", text).load().unwrap().policy;
+//! let engine = Arc::new(Engine::new(&policy));
+//! let context = Context { connection: Connection::LOCAL, now: Timestamp(0), nonce: [0; 16] };
+//!
+//! let mut head = Head::new("GET", b"/../etc/passwd", Version::Http11);
+//! head.push(b"host", b"localhost");
+//! let Opening::Answer(ended) = engine.open(&head, &context) else { panic!("a dot segment passed") };
+//! assert_eq!(ended.reply.status, 308, "a plain request is sent to HTTPS before its path is looked at");
+//! ```
+
+mod admission;
+pub mod answer;
+mod body;
+mod check;
+mod engine;
+mod exchange;
+pub mod explain;
+mod facts;
+mod reason;
+pub mod record;
+pub mod redact;
+pub mod report;
+mod rules;
+pub mod stage;
+
+pub use admission::{Admission, RequestEdits};
+pub use body::{BodyInspector, BodyPlan};
+pub use engine::{Ended, Engine, Opening};
+pub use exchange::{Answering, Ending, Exchange, Traffic};
+pub use facts::{Context, RequestId, Timestamp};
+pub use reason::{Reason, Severity};
+pub use record::Record;

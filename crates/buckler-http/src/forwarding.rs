@@ -61,6 +61,54 @@ pub fn fold(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
+/// Whether a request field claims something that only the edge may say: who the client is, what it asked for,
+/// who it was found to be. Such fields never pass from a client to the app; `_` and `.` count as `-`, since
+/// CGI-style servers fold them.
+///
+/// ```
+/// use buckler_http::forwarding::is_spoofable;
+/// assert!(is_spoofable(b"X-Forwarded-For") && is_spoofable(b"x_real_ip") && is_spoofable(b"Buckler-Identity"));
+/// assert!(!is_spoofable(b"x-custom"));
+/// ```
+pub fn is_spoofable(name: &[u8]) -> bool {
+    if !matches!(name.first().map(u8::to_ascii_lowercase), Some(b'b' | b'c' | b'f' | b'p' | b't' | b'x')) {
+        return false;
+    }
+    let folds_to = |part: &[u8], known: &str| {
+        part.len() == known.len()
+            && part.iter().zip(known.bytes()).all(|(&byte, known)| match byte {
+                b'_' | b'.' => known == b'-',
+                byte => byte.to_ascii_lowercase() == known,
+            })
+    };
+    SPOOFABLE.iter().any(|known| folds_to(name, known))
+        || SPOOFABLE_PREFIXES.iter().any(|known| name.get(..known.len()).is_some_and(|start| folds_to(start, known)))
+}
+
+/// Names that load balancers and frameworks are known to read for address, scheme, host or path.
+const SPOOFABLE: &[&str] = &[
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-host",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-host",
+    "x-url-scheme",
+    "x-request-id",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "fastly-client-ip",
+    "front-end-https",
+    // CGI turns it into `HTTP_PROXY`, which HTTP clients obey (CVE-2016-5385).
+    "proxy",
+];
+
+/// Families of names: every forwarding field, and our own.
+const SPOOFABLE_PREFIXES: &[&str] = &["x-forwarded-", "buckler-"];
+
 /// Peers whose forwarding fields are believed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies {

@@ -5,6 +5,8 @@
 
 use smallvec::SmallVec;
 
+use crate::forwarding::is_spoofable;
+
 /// The version that the request line names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -120,6 +122,7 @@ pub struct Head<'a> {
     lines: usize,
     bytes: usize,
     alias: Option<Field>,
+    spoofable: bool,
     framing_lines: u32,
 }
 
@@ -142,6 +145,7 @@ impl<'a> Head<'a> {
             lines: 0,
             bytes: method.len() + target.len() + REQUEST_LINE_OVERHEAD,
             alias: None,
+            spoofable: false,
             framing_lines: 0,
         }
     }
@@ -158,6 +162,7 @@ impl<'a> Head<'a> {
             self.fill(field, value);
             return;
         }
+        self.spoofable |= is_spoofable(lower);
         // CGI-style servers fold `-` and `_`, so an alias could carry what the managed name may not.
         if memchr::memchr2(b'_', b'.', lower).is_some() {
             for byte in lower.iter_mut().filter(|b| matches!(b, b'_' | b'.')) {
@@ -168,6 +173,7 @@ impl<'a> Head<'a> {
     }
 
     fn fill(&mut self, field: Field, value: &'a [u8]) {
+        self.spoofable |= is_spoofable(field.name().as_bytes());
         let Some(slot) = self.slots.get_mut(field as usize) else { return };
         slot.lines += 1;
         if slot.first.is_none() {
@@ -226,6 +232,11 @@ impl<'a> Head<'a> {
         self.alias
     }
 
+    /// Whether some line claims what only the edge may say; see [`is_spoofable`].
+    pub fn spoofable(&self) -> bool {
+        self.spoofable
+    }
+
     /// Lines that say how long the body is; more than one is ambiguous (RFC 9112 §6.3).
     pub fn framing_lines(&self) -> u32 {
         self.framing_lines
@@ -234,7 +245,7 @@ impl<'a> Head<'a> {
     /// Whether the head announces a body.
     pub fn has_body(&self) -> bool {
         match self.first(Field::ContentLength) {
-            Some(length) => length != b"0",
+            Some(length) => length.iter().any(|&digit| digit != b'0'),
             None => self.slot(Field::TransferEncoding).lines > 0,
         }
     }

@@ -1,0 +1,120 @@
+//! What goes back to the client: the app's answer with our edits, or an answer of our own.
+
+pub(crate) mod errors;
+pub(crate) mod headers;
+pub(crate) mod problem;
+pub(crate) mod weaker;
+
+use buckler_http::media::MediaType;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use crate::check::cors::Sharing;
+use crate::engine::Engine;
+use crate::facts::Facts;
+use crate::rules::Rules;
+use crate::stage::Violation;
+
+/// Header fields in the order in which they are sent.
+pub type FieldList = Vec<(HeaderName, HeaderValue)>;
+
+/// A whole answer of the engine's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// All its fields but the length.
+    pub fields: FieldList,
+    /// Its body; empty for `HEAD`.
+    pub body: Bytes,
+    /// Whether the connection can be used again: a refused body is not worth reading to its end.
+    pub connection: AfterReply,
+}
+
+/// What becomes of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterReply {
+    /// It is used again.
+    Keep,
+    /// It is closed.
+    Close,
+}
+
+/// The fields of an app's answer, as the host has them.
+pub trait AnswerFields {
+    /// The value of the first line of a field.
+    fn first(&self, name: &HeaderName) -> Option<&[u8]>;
+}
+
+impl AnswerFields for HeaderMap {
+    fn first(&self, name: &HeaderName) -> Option<&[u8]> {
+        self.get(name).map(HeaderValue::as_bytes)
+    }
+}
+
+/// What to do to the app's answer: first take away, then add.
+#[derive(Debug)]
+pub struct AnswerPlan {
+    /// Every line of these goes.
+    pub remove: Vec<HeaderName>,
+    /// These are added, once each.
+    pub add: FieldList,
+    /// What becomes of the body.
+    pub body: AnswerBody,
+}
+
+/// What becomes of the body of an app's answer.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// Passed on as it comes.
+    Pass,
+    /// Never read; this is sent instead.
+    Replace(Bytes),
+    /// Kept whole and handed to [`Rewrite::apply`], whose result is sent.
+    Rewrite(Rewrite),
+}
+
+pub use errors::Rewrite;
+
+impl Engine {
+    /// The answer to a violation: a problem document, or a redirect where the violation knows the way.
+    pub(crate) fn render(&self, facts: &Facts, violation: &Violation) -> Reply {
+        let status = violation.reason.status();
+        let location = violation.location.as_deref().and_then(|l| HeaderValue::from_str(l).ok());
+        if let Some(location) = location {
+            let mut reply = empty(&self.rules, facts, status);
+            reply.fields.push((header::LOCATION, location));
+            return reply;
+        }
+        let body = problem::of_violation(violation, facts.request_id.as_str(), self.rules.audience);
+        let media = MediaType::parse(problem::MEDIA_TYPE_TEXT.as_bytes()).ok();
+        let cors = self.rules.cors.as_ref();
+        let mut fields = self.rules.headers.edit(facts, cors, &HeaderMap::new(), media.as_ref()).add;
+        fields.push((header::CONTENT_TYPE, problem::MEDIA_TYPE));
+        if !fields.iter().any(|(name, _)| *name == header::CACHE_CONTROL) {
+            fields.push((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            // RFC 9110 §15.5.6 wants the field; what the app would take is not known here.
+            fields.push((header::ALLOW, HeaderValue::from_static("")));
+        }
+        let body = if &*facts.method == "HEAD" { Bytes::new() } else { body };
+        Reply { status, fields, body, connection: AfterReply::Close }
+    }
+}
+
+/// 204 with what the policy shares (Fetch §3.2.3).
+pub(crate) fn preflight(rules: &Rules, facts: &Facts) -> Reply {
+    let mut reply = empty(rules, facts, StatusCode::NO_CONTENT);
+    if let (Some(cors), Sharing::Shared(_)) = (&rules.cors, &facts.sharing) {
+        reply.fields.push((header::ACCESS_CONTROL_ALLOW_METHODS, cors.methods.clone()));
+        reply.fields.extend(cors.headers.clone().map(|value| (header::ACCESS_CONTROL_ALLOW_HEADERS, value)));
+        reply.fields.push((header::ACCESS_CONTROL_MAX_AGE, cors.max_age.clone()));
+    }
+    reply
+}
+
+fn empty(rules: &Rules, facts: &Facts, status: StatusCode) -> Reply {
+    let fields = rules.headers.edit(facts, rules.cors.as_ref(), &HeaderMap::new(), None).add;
+    Reply { status, fields, body: Bytes::new(), connection: AfterReply::Keep }
+}

@@ -1,0 +1,156 @@
+//! The judgement of a head. [`Engine::judge`] is the table of contents of the product.
+
+use std::sync::Arc;
+
+use buckler_http::authority::Authority;
+use buckler_http::forwarding::Client;
+use buckler_http::head::Head;
+use buckler_http::target::Target;
+use buckler_policy::settings::{Mode, Policy};
+
+use crate::admission::{Admission, Proofs};
+use crate::answer::Reply;
+use crate::body::BodyInspector;
+use crate::check::content::Announced;
+use crate::check::cors::CorsVerdict;
+use crate::check::{client, content, cors, framing, head_limits, host, https, path};
+use crate::exchange::Exchange;
+use crate::facts::{Context, Facts};
+use crate::record::{Outcome, Record, ReplyKind};
+use crate::report::Control;
+use crate::rules::Rules;
+use crate::stage::{Finding, Ledger};
+
+/// A compiled policy. Immutable; a reload builds another one beside it.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) rules: Rules,
+    controls: Vec<Control>,
+}
+
+/// What becomes of a request. Exhaustive on purpose: a new ending must break every host.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a host that overlooks an ending would let something pass")]
+pub enum Opening {
+    /// Not the app's: this answer, and its record.
+    Answer(Box<Ended>),
+    /// The app's.
+    Admit(Box<Admission>),
+}
+
+/// An exchange that ended in an answer of the engine's own.
+#[derive(Debug)]
+pub struct Ended {
+    /// What to send.
+    pub reply: Reply,
+    /// What to write down once it is sent.
+    pub record: Record,
+}
+
+/// What the stages agree on.
+pub(crate) enum Judgement<'a> {
+    /// Every stage was asked.
+    Passed { proofs: Proofs, announced: Announced<'a>, authority: Option<Authority<'a>>, client: Client<'a> },
+    /// A question about sharing, which the app need not see.
+    Preflight,
+}
+
+impl Engine {
+    /// Compiles a policy.
+    pub fn new(policy: &Policy) -> Self {
+        Self { rules: Rules::compile(policy), controls: crate::report::controls(policy) }
+    }
+
+    /// What is enforced, monitored and off, and why; in the order of the stages.
+    pub fn controls(&self) -> &[Control] {
+        &self.controls
+    }
+
+    /// Judges the head of a request.
+    pub fn open(self: &Arc<Self>, head: &Head<'_>, context: &Context) -> Opening {
+        let mut ledger = Ledger::default();
+        let mut facts = Facts::new(head, context);
+        let judgement = self.judge(head, context, &mut facts, &mut ledger);
+        let ended = |(reply, record)| Opening::Answer(Box::new(Ended { reply, record }));
+        match judgement {
+            Ok(Judgement::Passed { proofs, announced, authority, client }) => {
+                let edits = crate::admission::request_edits(head, &facts, authority.as_ref(), &client);
+                let is_json = matches!(&announced, Announced::Typed(media) if media.is_json());
+                let inspector = BodyInspector::new(&self.rules.body, is_json);
+                let exchange = Exchange::new(Arc::clone(self), facts, ledger.into_findings());
+                Opening::Admit(Box::new(Admission::new(proofs, edits, inspector, exchange)))
+            }
+            Ok(Judgement::Preflight) => {
+                let reply = crate::answer::preflight(&self.rules, &facts);
+                let outcome = Outcome::Replied(ReplyKind::Preflight);
+                let record = Record::of(facts, reply.status, context.now, outcome, ledger.into_findings());
+                ended((reply, record))
+            }
+            Err(finding) => ended(self.refuse(facts, finding, ledger.into_findings(), context.now)),
+        }
+    }
+
+    /// The stages in their order: the cheap ones first, each only on what those before it have made sure.
+    ///
+    /// # Errors
+    /// The finding of the first stage that refuses.
+    pub(crate) fn judge<'a>(
+        &self,
+        head: &Head<'a>,
+        context: &Context,
+        facts: &mut Facts,
+        ledger: &mut Ledger,
+    ) -> Result<Judgement<'a>, Box<Finding>> {
+        let rules = &self.rules;
+
+        // 1. Counting costs nothing and bounds all that follows.
+        let (limits, ()) = ledger.judge(rules.limits.mode, head_limits::check(&rules.limits, head), ())?;
+
+        // 2. One reading of the message, before anything in it is believed.
+        let unread = Target::Origin { path: head.target(), query: None };
+        let (framing, target) = ledger.judge(rules.server_mode, framing::check(head), unread)?;
+
+        // 3. Who asks: everything that counts or logs by address needs it.
+        let verdict = client::check(&rules.proxies, head, context.connection);
+        let (client_known, client) = ledger.judge(rules.server_mode, verdict, client::bare(context.connection))?;
+        facts.learn_client(head, &client);
+
+        // 4. Whom they ask; before any redirect, so that none leads elsewhere.
+        let verdict = host::check(&rules.hosts, head, &target, client.host, client.scheme);
+        let (host, authority) = ledger.judge(rules.server_mode, verdict, None)?;
+        facts.learn_host(authority.as_ref());
+
+        // 5. Over what; before anything secret is looked at.
+        let verdict = https::check(rules.transport, &target, &client, authority.as_ref());
+        let (https, ()) = ledger.judge(rules.server_mode, verdict, ())?;
+
+        // 6. A path that means one thing; before anything is matched against it.
+        let (path, ()) = ledger.judge(rules.paths_mode, path::check(&target), ())?;
+
+        // 7. On whose behalf. A preflight is answered here.
+        let apps_own = CorsVerdict::Request(facts.sharing.clone());
+        let verdict = match &rules.cors {
+            Some(cors) => cors::check(cors, head, client.scheme, authority.as_ref()),
+            None => Ok(apps_own.clone()),
+        };
+        let (cors, verdict) = ledger.judge(rules.cors_mode, verdict, apps_own)?;
+        match (verdict, rules.cors_mode) {
+            // The app's own answers stand.
+            (_, Mode::Monitor) => {}
+            (CorsVerdict::Request(sharing), Mode::Enforce) => facts.sharing = sharing,
+            (CorsVerdict::Preflight(sharing), Mode::Enforce) => {
+                facts.sharing = sharing;
+                return Ok(Judgement::Preflight);
+            }
+        }
+
+        // 8. What the body claims to be. What it is, `BodyInspector` judges as it streams.
+        let verdict = content::check(&rules.content, head);
+        let (content, announced) = ledger.judge(rules.body.mode, verdict, content::unjudged(head))?;
+        let verdict = content::check_type(&rules.content, &announced);
+        let (media_types, ()) = ledger.judge(rules.types_mode, verdict, ())?;
+
+        let proofs = Proofs { limits, framing, client: client_known, host, https, path, cors, content, media_types };
+        Ok(Judgement::Passed { proofs, announced, authority, client })
+    }
+}

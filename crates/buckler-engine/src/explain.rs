@@ -1,0 +1,48 @@
+//! One request walked through the policy: what every stage says, and which of them decides.
+
+use std::sync::Arc;
+
+use buckler_http::head::Head;
+use buckler_policy::settings::Mode;
+
+use crate::body::BodyInspector;
+use crate::check::content::Announced;
+use crate::engine::{Engine, Judgement};
+use crate::facts::{Context, Facts};
+use crate::stage::{Ledger, Stage, Step};
+
+/// What the stages say, each asked whatever the others said.
+#[derive(Debug)]
+pub struct Explanation {
+    /// In the order of the stages.
+    pub steps: Vec<Step>,
+    /// Index into `steps` of the one whose word counts; `None` where the request is admitted.
+    pub decisive: Option<usize>,
+    /// Whether the engine answers with nothing wrong: a preflight.
+    pub preflight: Option<Stage>,
+}
+
+impl Engine {
+    /// Walks a request through the stages without stopping at the first that refuses. Same functions, same
+    /// order as [`Self::open`].
+    pub fn explain(self: &Arc<Self>, head: &Head<'_>, body: Option<&[u8]>, context: &Context) -> Explanation {
+        let mut ledger = Ledger::tracing();
+        let mut facts = Facts::new(head, context);
+        let judgement = self.judge(head, context, &mut facts, &mut ledger);
+        let mut steps = ledger.into_steps();
+        let preflight = matches!(judgement, Ok(Judgement::Preflight)).then_some(Stage::Cors);
+        if let (Ok(Judgement::Passed { announced, .. }), Some(body)) = (&judgement, body) {
+            let is_json = matches!(announced, Announced::Typed(media) if media.is_json());
+            let mut inspector = BodyInspector::new(&self.rules.body, is_json);
+            let found =
+                inspector.push(body).and_then(|()| inspector.finish()).err().or_else(|| inspector.into_monitored());
+            let stage = found.as_ref().map_or(Stage::Json, |finding| finding.stage);
+            if is_json || found.is_some() {
+                let violation = found.map(|finding| finding.violation);
+                steps.push(Step { stage, mode: self.rules.body.mode, violation });
+            }
+        }
+        let decisive = steps.iter().position(|step| step.mode == Mode::Enforce && step.violation.is_some());
+        Explanation { steps, decisive, preflight: preflight.filter(|_| decisive.is_none()) }
+    }
+}

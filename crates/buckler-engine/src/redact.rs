@@ -1,0 +1,171 @@
+//! What a log may see of a request target.
+//!
+//! A query is where tokens, keys and mail addresses end up, and no list of names is complete. So names are
+//! shown and values are not. In a path, what looks like a token or a card number is masked.
+
+use std::fmt;
+
+/// Longest target that is kept for the log; the rest is cut off and said to be.
+pub const MAX_LOGGED_TARGET: usize = 1024;
+
+/// What stands in place of a value.
+pub const MASK: &str = "***";
+
+/// A request target that prints itself without its secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Target {
+    bytes: Box<[u8]>,
+    cut: bool,
+}
+
+impl Target {
+    /// Keeps at most [`MAX_LOGGED_TARGET`] bytes.
+    pub fn new(target: &[u8]) -> Self {
+        let kept = target.get(..MAX_LOGGED_TARGET).unwrap_or(target);
+        Self { bytes: kept.into(), cut: kept.len() < target.len() }
+    }
+
+    /// The path alone, as received; for matching, not for printing.
+    pub(crate) fn path(&self) -> &[u8] {
+        let end = memchr::memchr(b'?', &self.bytes).unwrap_or(self.bytes.len());
+        let path = self.bytes.get(..end).unwrap_or_default();
+        // An absolute target is judged, but its path begins behind the authority.
+        match memchr::memmem::find(path, b"://") {
+            Some(at) if path.first() != Some(&b'/') => {
+                let rest = path.get(at + 3..).unwrap_or_default();
+                memchr::memchr(b'/', rest).and_then(|slash| rest.get(slash..)).unwrap_or(b"/")
+            }
+            _ => path,
+        }
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({self})")
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = self.bytes.splitn(2, |&b| b == b'?');
+        let path = parts.next().unwrap_or_default();
+        for (index, segment) in path.split(|&b| b == b'/').enumerate() {
+            if index > 0 {
+                f.write_str("/")?;
+            }
+            // User information of an absolute target.
+            if looks_secret(segment) || segment.contains(&b'@') {
+                f.write_str(MASK)?;
+            } else {
+                write_escaped(f, segment)?;
+            }
+        }
+        if let Some(query) = parts.next() {
+            f.write_str("?")?;
+            for (index, pair) in query.split(|&b| b == b'&').enumerate() {
+                if index > 0 {
+                    f.write_str("&")?;
+                }
+                match memchr::memchr(b'=', pair) {
+                    Some(equals) => {
+                        write_escaped(f, pair.get(..equals).unwrap_or_default())?;
+                        write!(f, "={MASK}")?;
+                    }
+                    // A bare word is a name or a value, nobody knows.
+                    None if pair.is_empty() => {}
+                    None => f.write_str(MASK)?,
+                }
+            }
+        }
+        if self.cut { f.write_str("…") } else { Ok(()) }
+    }
+}
+
+/// Prints what is printable ASCII and escapes the rest, so that no request writes its own log line.
+pub(crate) fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    for &byte in bytes {
+        if byte.is_ascii_graphic() && byte != b'"' && byte != b'\\' {
+            write!(f, "{}", char::from(byte))?;
+        } else {
+            write!(f, "\\x{byte:02x}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Prefixes of keys that well-known issuers give out, and of a JSON object in base64url.
+const SECRET_PREFIXES: &[&[u8]] =
+    &[b"eyJ", b"sk_", b"sk-", b"ghp_", b"gho_", b"github_pat_", b"glpat-", b"xox", b"AKIA", b"AIza"];
+
+/// Shortest secret that such a prefix begins; shorter words may begin so by chance.
+const MIN_SECRET: usize = 16;
+
+fn looks_secret(segment: &[u8]) -> bool {
+    (segment.len() >= MIN_SECRET && SECRET_PREFIXES.iter().any(|prefix| segment.starts_with(prefix)))
+        || is_card_number(segment)
+}
+
+/// 13 to 19 digits with a valid check digit (ISO/IEC 7812-1, annex B).
+fn is_card_number(segment: &[u8]) -> bool {
+    if !(13..=19).contains(&segment.len()) || !segment.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let sum: u32 = segment
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(at, digit)| {
+            let value = u32::from(digit - b'0');
+            if at % 2 == 0 { value } else { value * 2 / 10 + value * 2 % 10 }
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // R61
+    #[test]
+    fn secrets_in_a_target_are_not_printed() {
+        for target in [
+            "/a?token=CANARY",
+            "/a?x=1&CANARY",
+            "/a?CANARY",
+            "/a?q=a?b=CANARY",
+            "/verify/eyJhbGciOiJCANARYIsInR5cCI",
+            "/cards/4111111111111111",
+            "https://user:CANARY@host/a",
+        ] {
+            let printed = Target::new(target.as_bytes()).to_string();
+            assert!(!printed.contains("CANARY") && !printed.contains("4111"), "{printed}");
+        }
+    }
+
+    #[test]
+    fn what_helps_is_printed() {
+        for (target, printed) in [
+            ("/users/42?page=2&q=shoe", "/users/42?page=***&q=***"),
+            ("/orders/4111111111111112", "/orders/4111111111111112"),
+            ("/", "/"),
+            ("/a?", "/a?"),
+        ] {
+            assert_eq!(Target::new(target.as_bytes()).to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn no_target_forges_a_line() {
+        let printed = Target::new(b"/a\r\n{\"status\":200}\x1b[2J\xff").to_string();
+        assert!(printed.bytes().all(|b| b.is_ascii_graphic()) && !printed.contains('"'), "{printed}");
+    }
+
+    #[test]
+    fn long_targets_are_cut() {
+        let long = "/".to_owned() + &"a".repeat(5000);
+        let printed = Target::new(long.as_bytes()).to_string();
+        assert!(printed.len() < 1100 && printed.ends_with('…'));
+    }
+}

@@ -1,0 +1,152 @@
+//! What is enforced, monitored and off. The start-up report and `buckler check` print this; it is made from
+//! the same policy that the rules are compiled from, so neither can say more than the other does.
+
+use std::borrow::Cow;
+
+use buckler_policy::settings::{Mask, Mode, Policy, StripInput};
+
+use crate::stage::Stage;
+
+/// One line of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    /// Which stage.
+    pub stage: Stage,
+    /// Whether it acts.
+    pub state: State,
+    /// What it holds requests or answers to, or why it does not.
+    pub detail: Cow<'static, str>,
+    /// The policy key that changes this.
+    pub key: &'static str,
+}
+
+/// Whether a control acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It refuses.
+    Enforced,
+    /// It writes down what it would refuse.
+    Monitored,
+    /// It does nothing.
+    Off,
+}
+
+impl State {
+    /// For the report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforced => "enforced",
+            Self::Monitored => "monitored",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl From<Mode> for State {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Enforce => Self::Enforced,
+            Mode::Monitor => Self::Monitored,
+        }
+    }
+}
+
+/// One control for each stage, in their order.
+pub(crate) fn controls(policy: &Policy) -> Vec<Control> {
+    let server = &policy.server;
+    let line = |stage: Stage, state: State, detail: Cow<'static, str>, key| Control { stage, state, detail, key };
+    let of = |stage: Stage, mode: Mode, detail: String, key| line(stage, mode.into(), detail.into(), key);
+    let limits = &server.limits;
+    let json = policy.content.json;
+    vec![
+        of(
+            Stage::HeadLimits,
+            limits.mode,
+            format!("{} fields, {} bytes, target {} bytes", limits.headers, limits.head, limits.target),
+            "server.limits",
+        ),
+        of(Stage::Framing, server.mode, "one length, one host, no aliases".to_owned(), "server.mode"),
+        if server.trusted_proxies.is_empty() {
+            let detail = "no proxy is trusted: the peer is the client";
+            line(Stage::Client, server.mode.into(), detail.into(), "server.trusted_proxies")
+        } else {
+            let detail = format!("{} trusted networks", server.trusted_proxies.networks().len());
+            of(Stage::Client, server.mode, detail, "server.trusted_proxies")
+        },
+        if server.hosts.is_empty() {
+            line(Stage::Host, State::Off, "any host is answered: name yours".into(), "server.hosts")
+        } else {
+            let names: Vec<_> = server.hosts.iter().map(ToString::to_string).collect();
+            of(Stage::Host, server.mode, names.join(", "), "server.hosts")
+        },
+        match server.tls {
+            buckler_policy::settings::Tls::Off if server.trusted_proxies.is_empty() => {
+                line(Stage::Https, State::Off, "plain HTTP, as `tls.mode = \"off\"` says".into(), "server.tls.mode")
+            }
+            buckler_policy::settings::Tls::Off => {
+                let detail = "a trusted proxy ends TLS; what it took in plain is redirected";
+                of(Stage::Https, server.mode, detail.to_owned(), "server.tls.mode")
+            }
+            buckler_policy::settings::Tls::SelfSigned | buckler_policy::settings::Tls::Files { .. } => {
+                of(Stage::Https, server.mode, "TLS 1.2 and 1.3; plain HTTP is redirected".to_owned(), "server.tls")
+            }
+        },
+        of(
+            Stage::Path,
+            server.paths.mode,
+            "no dot segments, encoded separators, backslashes, NUL".to_owned(),
+            "server.paths.mode",
+        ),
+        match &policy.cors {
+            None => line(Stage::Cors, State::Off, "left to the app: there is no [cors]".into(), "cors.origins"),
+            Some(cors) => {
+                let names: Vec<_> = cors.origins.iter().map(ToString::to_string).collect();
+                of(Stage::Cors, cors.mode, names.join(", "), "cors.origins")
+            }
+        },
+        of(
+            Stage::Content,
+            policy.content.mode,
+            format!(
+                "{} bytes, untyped bodies {}",
+                policy.content.max_body,
+                match policy.content.untyped {
+                    buckler_policy::settings::Untyped::Refuse => "refused",
+                    buckler_policy::settings::Untyped::Pass => "passed",
+                }
+            ),
+            "content.max_body",
+        ),
+        {
+            let names: Vec<_> = policy.content.types.iter().map(ToString::to_string).collect();
+            of(Stage::MediaTypes, policy.content.types_mode, names.join(", "), "content.types")
+        },
+        of(
+            Stage::Json,
+            policy.content.mode,
+            format!("depth {}, {} members, strings of {}", json.depth, json.keys, json.string),
+            "content.json",
+        ),
+        match policy.headers.mode {
+            Mode::Enforce => line(Stage::Headers, State::Enforced, "on every answer".into(), "headers"),
+            Mode::Monitor => line(Stage::Headers, State::Off, "monitored: nothing is added".into(), "headers.mode"),
+        },
+        match (policy.errors.mode, policy.errors.mask, policy.errors.strip_input) {
+            (Mode::Monitor, _, _) | (_, Mask::Pass, StripInput::Keep) => {
+                line(Stage::Errors, State::Off, "errors pass as the app writes them".into(), "errors")
+            }
+            (Mode::Enforce, Mask::Replace, StripInput::Remove) => {
+                let detail = "5xx bodies are masked, a 422 loses its input";
+                line(Stage::Errors, State::Enforced, detail.into(), "errors")
+            }
+            (Mode::Enforce, Mask::Replace, StripInput::Keep) => {
+                let detail = "5xx bodies are masked, a 422 echoes its input";
+                line(Stage::Errors, State::Enforced, detail.into(), "errors.strip_input")
+            }
+            (Mode::Enforce, Mask::Pass, StripInput::Remove) => {
+                let detail = "a 422 loses its input; 5xx bodies are shown";
+                line(Stage::Errors, State::Enforced, detail.into(), "errors.mask")
+            }
+        },
+    ]
+}
