@@ -1,1 +1,55 @@
 //! The engine as a reverse proxy: listeners, TLS, upstreams, workers.
+//!
+//! One request's way, with the file that each step lives in:
+//!
+//! ```text
+//! client ─► listen ─► tls ─► connection ── hyper ──► paced ──► buckler-tower (engine) ──► upstream::service
+//!              ▲               │    ▲                                                         │
+//!           gateway        watchdog │ early: answers to what is no request                    │ hop_by_hop
+//!         (drain, slots)            │                                                         ▼
+//!                                   └── websocket: joins the halves ◄──── 101 ──── endpoints ─► carrier ─► app
+//! ```
+//!
+//! - [`Gateway`] takes the sockets and serves until it is told to stop; then it drains.
+//! - Every client connection is one task. The app's connection is driven by the same task ([`upstream`]), so a
+//!   request crosses no thread and a disconnect on either side is felt on the other at once.
+//! - Bodies stream through both ways, at most one chunk per direction in memory; what is not read is not asked
+//!   for, so a slow side slows the other instead of filling memory.
+//! - Each wait has a deadline: [`activity`](ClientDeadlines) for heads, idle connections and readers that take
+//!   nothing, [`paced`](PacedBody) for bodies, [`upstream`] for the app. Streams that are open and silent live.
+//! - No rule of the policy is here: what is let pass is the engine's to say.
+//!
+//! Deployment caveat: the request that hyper hands on has been re-framed. Two framings at once, and repeated
+//! lengths of equal value, are neutralised before the engine sees them; they cannot smuggle anything to the app,
+//! and they are not reported.
+
+mod activity;
+mod connection;
+mod drain;
+mod early;
+mod event;
+mod gateway;
+mod hop_by_hop;
+mod linger;
+mod listen;
+mod paced;
+pub mod secrets;
+mod stream;
+pub mod tls;
+pub mod upstream;
+mod watchdog;
+mod watched;
+mod websocket;
+
+pub use activity::{ClientDeadlines, WRITE_STALL};
+pub use connection::ClientBody;
+pub use early::{EarlyAnswer, HeadFault, PlainProblem};
+pub use event::{Event, Expired, Observer, Unobserved};
+pub use gateway::{Bound, Gateway, GatewaySettings, Listen};
+pub use linger::{LINGER, LINGER_BYTES};
+pub use listen::ListenError;
+pub use paced::{Pace, PacedBody};
+pub use websocket::UpgradeSlot;
+
+/// Any error.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,237 @@
+//! The innermost service: a judged request in, the app's answer out.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
+use http_body::Body;
+use tower_service::Service;
+
+use super::carrier::Carrier;
+use super::download::Download;
+use super::endpoint::{Endpoint, InFlight};
+use super::error::Kind;
+use super::upload::Upload;
+use super::{Endpoints, UpstreamError};
+use crate::websocket::{self, Tunnel, UpgradeSlot};
+use crate::{BoxError, hop_by_hop};
+
+/// Forwards requests to [`Endpoints`].
+///
+/// Rules, in order:
+/// 1. `CONNECT` is refused.
+/// 2. What belongs to the client's connection is taken off ([`crate::hop_by_hop`]). An upgrade is passed on only
+///    if it is a WebSocket handshake and the host left an [`UpgradeSlot`] for it.
+/// 3. The request goes out as HTTP/1.1 in origin form, framed by its length, or chunked where it has none.
+/// 4. It is sent once. A second time only where the app cannot have acted on it: nothing of it was sent; or it
+///    has no body, its method is idempotent (RFC 9110 §9.2.2), and the connection, used before, was closed
+///    without a byte. The second time is over a new connection.
+/// 5. An answer passes as it comes. After an answer to HTTP/1.0, after one that came before the request was
+///    sent, and after anything unclean the connection is closed.
+#[derive(Debug, Clone)]
+pub struct UpstreamService {
+    endpoints: Endpoints,
+}
+
+impl UpstreamService {
+    /// Forwards to `endpoints`.
+    pub fn new(endpoints: Endpoints) -> Self {
+        Self { endpoints }
+    }
+}
+
+impl<B> Service<Request<B>> for UpstreamService
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Download>;
+    type Error = UpstreamError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Download>, UpstreamError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), UpstreamError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let endpoints = self.endpoints.clone();
+        Box::pin(forward(endpoints, request))
+    }
+}
+
+async fn forward<B>(endpoints: Endpoints, request: Request<B>) -> Result<Response<Download>, UpstreamError>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    if request.method() == Method::CONNECT {
+        return Err(UpstreamError::new(Kind::Tunnel));
+    }
+    let (mut head, body) = request.into_parts();
+    let slot = head.extensions.remove::<UpgradeSlot>();
+    let slot = slot.filter(|_| body.is_end_stream() && websocket::is_handshake(&head));
+    hop_by_hop::request(&mut head.headers, slot.is_some());
+    frame(&mut head.headers, &body);
+    head.uri = origin_form(&head.uri);
+    head.version = Version::HTTP_11;
+    head.extensions.clear();
+
+    let repeatable = body.is_end_stream() && head.method.is_idempotent();
+    let (upload, progress) = Upload::new(body);
+    let (mut carrier, mut lease) = endpoints.connection(false).await?;
+    name_host(&mut head.headers, lease.endpoint());
+    let spare = (repeatable && carrier.is_used()).then(|| copy(&head));
+    let first_byte = lease.endpoint().settings().first_byte;
+
+    let mut outcome = carrier.exchange(Request::from_parts(head, upload), progress.clone(), first_byte).await;
+    if let Err(failure) = &mut outcome {
+        let again = failure.unsent.take().map(|request| *request);
+        let again = again.or_else(|| spare.filter(|_| failure.stale));
+        if let Some(request) = again {
+            drop(lease);
+            (carrier, lease) = endpoints.connection(true).await?;
+            outcome = carrier.exchange(request, progress, first_byte).await;
+        }
+    }
+    let response = outcome.map_err(|failure| failure.error)?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(response, slot, carrier, lease).await;
+    }
+    let (mut head, body) = response.into_parts();
+    hop_by_hop::response(&mut head.headers, head.status == StatusCode::UPGRADE_REQUIRED);
+    measure(&mut head.headers, &body, head.status);
+    // The version is that of the connection to the client, which hyper knows.
+    head.version = Version::HTTP_11;
+    Ok(Response::from_parts(head, Download::new(body, carrier, lease)))
+}
+
+/// Framing of the request: the length that the client gave and hyper holds it to, or chunks.
+fn frame<B: Body>(headers: &mut HeaderMap, body: &B) {
+    if !body.is_end_stream() && !headers.contains_key(CONTENT_LENGTH) {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+}
+
+/// Framing of the answer: one length, the one that is really read. `5, 5` and repetitions are legal to receive
+/// and not to send (RFC 9110 §8.6).
+fn measure<B: Body>(headers: &mut HeaderMap, body: &B, status: StatusCode) {
+    if body.is_end_stream() && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        // No body, or the answer to HEAD, whose length tells of what GET would give.
+        let lengths = headers.get_all(CONTENT_LENGTH).iter().count();
+        let listed = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes().contains(&b','));
+        if lengths > 1 || listed {
+            headers.remove(CONTENT_LENGTH);
+        }
+    } else if let Some(length) = body.size_hint().exact()
+        && headers.contains_key(CONTENT_LENGTH)
+        && !body.is_end_stream()
+    {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
+/// Path and query alone: the authority was judged, and stands in `Host`.
+fn origin_form(uri: &Uri) -> Uri {
+    if uri.authority().is_none() && uri.scheme().is_none() {
+        return uri.clone();
+    }
+    Uri::from(uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")))
+}
+
+/// HTTP/1.1 does not go without (RFC 9112 §3.2), HTTP/1.0 clients may.
+fn name_host(headers: &mut HeaderMap, endpoint: &Endpoint) {
+    if !headers.contains_key(HOST)
+        && let Ok(host) = HeaderValue::from_str(&endpoint.address().host())
+    {
+        headers.insert(HOST, host);
+    }
+}
+
+/// The same request once more; only for requests without a body.
+fn copy(head: &request::Parts) -> Request<Upload> {
+    let mut request = Request::new(Upload::Empty);
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = head.uri.clone();
+    *request.headers_mut() = head.headers.clone();
+    request
+}
+
+/// Hands the app's half of a WebSocket over to the client's connection, which carries it after the 101.
+async fn switch(
+    response: Response<hyper::body::Incoming>,
+    slot: Option<UpgradeSlot>,
+    mut carrier: Box<Carrier>,
+    lease: InFlight,
+) -> Result<Response<Download>, UpstreamError> {
+    let unexpected = || UpstreamError::new(Kind::UnexpectedUpgrade);
+    let slot = slot.ok_or_else(unexpected)?;
+    let (mut head, body) = response.into_parts();
+    if !websocket::is_acceptance(&head.headers) {
+        return Err(unexpected());
+    }
+    hop_by_hop::response(&mut head.headers, true);
+    head.headers.remove(CONTENT_LENGTH);
+    head.extensions.clear();
+    head.version = Version::HTTP_11;
+    poll_fn(|cx| {
+        carrier.drive(cx);
+        if carrier.is_finished() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    let (stream, read) = carrier.into_tunnel().ok_or_else(unexpected)?;
+    slot.fill(Tunnel::new(stream, read, lease));
+    Ok(Response::from_parts(head, Download::ended(body)))
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{Empty, Full};
+
+    use super::*;
+
+    #[test]
+    fn the_target_is_sent_in_origin_form_byte_for_byte() {
+        let cases = [
+            ("/a//b;c/%7e?q=%20&&x", "/a//b;c/%7e?q=%20&&x"),
+            ("http://evil.example/a?b", "/a?b"),
+            ("http://host", "/"),
+            ("http://host?q", "/?q"),
+            ("*", "*"),
+            ("/", "/"),
+        ];
+        for (target, expected) in cases {
+            assert_eq!(origin_form(&target.parse().unwrap()).to_string(), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn the_length_of_an_answer_is_the_one_that_was_read() {
+        let full = Full::new(Bytes::from_static(b"12345"));
+        let empty = Empty::<Bytes>::new();
+        let lengths = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_LENGTH, HeaderValue::from_static(value));
+            }
+            headers
+        };
+        let told = |headers: &HeaderMap| -> Vec<String> {
+            headers.get_all(CONTENT_LENGTH).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+        };
+        for given in [&["5, 5"][..], &["5", "5"], &["5"], &["05"]] {
+            let mut headers = lengths(given);
+            measure(&mut headers, &full, StatusCode::OK);
+            assert_eq!(told(&headers), ["5"], "{given:?}");
+        }
+        let mut headers = lengths(&["7, 7"]);
+        measure(&mut headers, &empty, StatusCode::OK);
+        assert!(told(&headers).is_empty());
+        let mut headers = lengths(&["7"]);
+        measure(&mut headers, &empty, StatusCode::OK);
+        assert_eq!(told(&headers), ["7"], "the answer to HEAD");
+    }
+}
