@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use buckler_http::authority::Authority;
 use buckler_http::forwarding::Client;
-use buckler_http::head::Head;
+use buckler_http::head::{Head, Version};
 use buckler_http::target::Target;
 use buckler_policy::settings::{Mode, Policy};
 
@@ -14,12 +14,13 @@ use crate::body::BodyInspector;
 use crate::check::content::Announced;
 use crate::check::cors::CorsVerdict;
 use crate::check::{client, content, cors, framing, head_limits, host, https, path};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Traffic};
 use crate::facts::{Context, Facts};
+use crate::reason::Reason;
 use crate::record::{Outcome, Record, ReplyKind};
 use crate::report::Control;
 use crate::rules::Rules;
-use crate::stage::{Finding, Ledger};
+use crate::stage::{Finding, Findings, Ledger};
 
 /// A compiled policy. Immutable; a reload builds another one beside it.
 #[derive(Debug)]
@@ -88,6 +89,13 @@ impl Engine {
             }
             Err(finding) => ended(self.refuse(facts, finding, ledger.into_findings(), context.now)),
         }
+    }
+
+    /// The ending of a request whose judging broke down: 500, written down, never a pass.
+    pub fn broken(self: &Arc<Self>, method: &str, target: &[u8], context: &Context) -> Opening {
+        let facts = Facts::new(&Head::new(method, target, Version::Http11), context);
+        let exchange = Exchange::new(Arc::clone(self), facts, Findings::new());
+        Opening::Answer(Box::new(exchange.fail(Reason::InternalError, Traffic::default(), context.now)))
     }
 
     /// The stages in their order: the cheap ones first, each only on what those before it have made sure.

@@ -126,6 +126,7 @@ const fn failure_detail(reason: Reason) -> &'static str {
         Reason::UpstreamTimeout => "the service took too long to answer",
         Reason::Overloaded => "the service is busy; try again in a moment",
         Reason::Timeout => "the request body came too slowly",
+        Reason::MalformedRequest => "the request body is broken",
         _ => "the service failed to answer",
     }
 }

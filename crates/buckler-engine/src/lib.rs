@@ -65,6 +65,7 @@ mod rules;
 pub mod stage;
 
 pub use admission::{Admission, RequestEdits};
+pub use answer::{AfterReply, Reply};
 pub use body::{BodyInspector, BodyPlan};
 pub use engine::{Ended, Engine, Opening};
 pub use exchange::{Answering, Ending, Exchange, Traffic};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use buckler_engine::Reason;
+
 /// A failure that a host knows the cause of.
 ///
 /// An inner service, or a request body, that fails with this (as its error, or anywhere in the error's
@@ -16,6 +18,10 @@ pub enum Fault {
     UpstreamTimeout,
     /// No worker can take the request: 503 `overloaded`.
     Overloaded,
+    /// The engine itself failed: 500 `internal_error`.
+    Broken,
+    /// The request body ended before its end, or is framed wrongly: 400 `malformed_request`.
+    BodyBroken,
     /// The client sends its body slower than the policy allows: 408 `timeout`.
     BodyTimeout,
 }
@@ -26,6 +32,8 @@ impl fmt::Display for Fault {
             Self::UpstreamFailed => "the app failed to answer",
             Self::UpstreamTimeout => "the app did not answer in time",
             Self::Overloaded => "no worker is free",
+            Self::Broken => "the engine failed",
+            Self::BodyBroken => "the request body is broken",
             Self::BodyTimeout => "the request body came too slowly",
         })
     }
@@ -33,7 +41,25 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+impl From<Fault> for Reason {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::UpstreamFailed => Self::UpstreamFailed,
+            Fault::UpstreamTimeout => Self::UpstreamTimeout,
+            Fault::Overloaded => Self::Overloaded,
+            Fault::Broken => Self::InternalError,
+            Fault::BodyBroken => Self::MalformedRequest,
+            Fault::BodyTimeout => Self::Timeout,
+        }
+    }
+}
+
 impl Fault {
+    /// The fault that an error of an inner service stands for.
+    pub(crate) fn of(error: &crate::BoxError) -> Self {
+        Self::find(&**error).unwrap_or(Self::UpstreamFailed)
+    }
+
     /// Looks for a fault in an error and in what caused it; at most eight causes deep.
     pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
         let mut current = Some(error);

@@ -17,7 +17,7 @@ use crate::facts::RequestId;
 use crate::reason::Reason;
 
 /// Largest 422 that is kept for rewriting. A list of a thousand errors is below; a larger one is replaced.
-pub const MAX_REWRITTEN: usize = 1024 * 1024;
+const MAX_REWRITTEN: usize = 1024 * 1024;
 
 /// Nesting of `detail` entries that is searched for `input`: an entry is flat, `ctx` has one level.
 const MAX_DEPTH: usize = 8;

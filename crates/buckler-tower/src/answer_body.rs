@@ -1,0 +1,174 @@
+//! The body of an answer on its way to the client; its end closes the exchange.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use buckler_engine::{Answering, Ending, Traffic};
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::BoxError;
+use crate::layer::Shared;
+use crate::request_body::Watch;
+use buckler_engine::answer::Rewrite;
+
+pin_project_lite::pin_project! {
+    /// The body of every response of the layer.
+    #[derive(Debug)]
+    pub struct AnswerBody<B> {
+        #[pin]
+        source: Source<B>,
+        closing: Closing,
+    }
+}
+
+pin_project_lite::pin_project! {
+    #[project = SourceProj]
+    #[derive(Debug)]
+    enum Source<B> {
+        App { #[pin] body: B },
+        Rewritten { #[pin] body: B, kept: BytesMut, rewrite: Option<Rewrite>, overflow: Overflow },
+        Own { bytes: Option<Bytes> },
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Overflow {
+    No,
+    Yes,
+}
+
+/// What is left to do when the body ends: once, and also if it is dropped before.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    pending: Option<Pending>,
+    bytes_out: u64,
+    ending: Ending,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) answering: Answering,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) bytes_in: u64,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let Some(mut pending) = self.pending.take() else { return };
+        let watched = pending.watch.take();
+        if let Some(inspector) = watched.inspector {
+            pending.answering.learn(inspector);
+        }
+        let traffic = Traffic { bytes_in: pending.bytes_in.max(watched.seen), bytes_out: self.bytes_out };
+        let record = pending.answering.close(self.ending, traffic, pending.shared.now());
+        pending.shared.observe(record);
+    }
+}
+
+impl<B> AnswerBody<B> {
+    pub(crate) fn own(bytes: Bytes, pending: Option<Pending>) -> Self {
+        let ending = if bytes.is_empty() { Ending::Complete } else { Ending::CutOff };
+        Self { source: Source::Own { bytes: Some(bytes) }, closing: Closing { pending, bytes_out: 0, ending } }
+    }
+}
+
+impl<B: Body> AnswerBody<B> {
+    pub(crate) fn app(body: B, pending: Pending) -> Self {
+        let ending = if body.is_end_stream() { Ending::Complete } else { Ending::CutOff };
+        Self { source: Source::App { body }, closing: Closing { pending: Some(pending), bytes_out: 0, ending } }
+    }
+
+    pub(crate) fn rewritten(body: B, rewrite: Rewrite, pending: Pending) -> Self {
+        let source = Source::Rewritten { body, kept: BytesMut::new(), rewrite: Some(rewrite), overflow: Overflow::No };
+        Self { source, closing: Closing { pending: Some(pending), bytes_out: 0, ending: Ending::CutOff } }
+    }
+}
+
+impl<B> Body for AnswerBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.project();
+        let (frame, over) = match this.source.project() {
+            SourceProj::App { mut body } => {
+                let frame = ready!(body.as_mut().poll_frame(cx)).map(|frame| frame.map_err(Into::into));
+                // A body of known length is not asked again behind its last piece.
+                (frame, body.is_end_stream())
+            }
+            SourceProj::Own { bytes } => {
+                (bytes.take().filter(|b| !b.is_empty()).map(|bytes| Ok(Frame::data(bytes))), true)
+            }
+            SourceProj::Rewritten { body, kept, rewrite, overflow } => {
+                let frame = ready!(poll_rewritten(body, kept, rewrite, overflow, cx));
+                (frame, rewrite.is_none())
+            }
+        };
+        match &frame {
+            Some(Ok(frame)) => {
+                this.closing.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if over {
+                    this.closing.ending = Ending::Complete;
+                }
+            }
+            Some(Err(_)) => this.closing.ending = Ending::CutOff,
+            None => this.closing.ending = Ending::Complete,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::App { body } => body.is_end_stream(),
+            Source::Own { bytes } => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Source::Rewritten { rewrite, .. } => rewrite.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::App { body } => body.size_hint(),
+            Source::Own { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Source::Rewritten { .. } => SizeHint::new(),
+        }
+    }
+}
+
+/// Keeps the whole body, up to what the rewrite takes, then gives out what it becomes.
+fn poll_rewritten<B>(
+    mut body: Pin<&mut B>,
+    kept: &mut BytesMut,
+    rewrite: &mut Option<Rewrite>,
+    overflow: &mut Overflow,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let Some(max) = rewrite.as_ref().map(Rewrite::max_bytes) else { return Poll::Ready(None) };
+    while *overflow == Overflow::No {
+        match ready!(body.as_mut().poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else { continue };
+                if kept.len() + data.len() > max {
+                    *overflow = Overflow::Yes;
+                } else {
+                    kept.extend_from_slice(&data);
+                }
+            }
+            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+            None => break,
+        }
+    }
+    let whole = (*overflow == Overflow::No).then_some(&kept[..]);
+    let rewritten = rewrite.take().map(|rewrite| rewrite.apply(whole));
+    Poll::Ready(rewritten.map(|bytes| Ok(Frame::data(bytes))))
+}

@@ -1,0 +1,186 @@
+//! From the request to the response: hold the body if it must be held, call, judge the answer.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use buckler_engine::answer::AnswerBody as BodyAction;
+use buckler_engine::{Exchange, Reason, Traffic};
+use bytes::Bytes;
+use http::{Request, Response, request};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::BoxError;
+use crate::answer_body::{AnswerBody, Pending};
+use crate::fault::Fault;
+use crate::layer::{Shared, answer};
+use crate::request_body::{Holding, RequestBody, Watch};
+
+/// An exchange that is not answered yet. Dropped before, it is written down as abandoned.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    exchange: Option<Exchange>,
+    shared: Arc<Shared>,
+    watch: Arc<Watch>,
+}
+
+impl Waiting {
+    pub(crate) fn new(exchange: Exchange, shared: Arc<Shared>) -> Self {
+        Self { exchange: Some(exchange), shared, watch: Arc::default() }
+    }
+
+    pub(crate) fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
+    }
+
+    /// Ends with what the body's reader found, or else with what the inner service said.
+    fn end<R>(&mut self, answered: Result<Response<R>, BoxError>) -> Response<AnswerBody<R>>
+    where
+        R: Body<Data = Bytes>,
+        R::Error: Into<BoxError>,
+    {
+        let watched = self.watch.take();
+        let traffic = Traffic { bytes_in: watched.seen, bytes_out: 0 };
+        // Taken once: `poll` is never called again behind a result.
+        let Some(mut exchange) = self.exchange.take() else {
+            return Response::new(AnswerBody::own(Bytes::new(), None));
+        };
+        if let Some(inspector) = watched.inspector {
+            exchange.learn(inspector);
+        }
+        let shared = Arc::clone(&self.shared);
+        if let Some(finding) = watched.refused {
+            return answer(&shared, exchange.refuse(finding, traffic, shared.now()));
+        }
+        let answered = match watched.fault {
+            Some(fault) => Err(fault.into()),
+            None => answered.map_err(|error| Reason::from(Fault::of(&error))),
+        };
+        match answered {
+            Err(reason) => answer(&shared, exchange.fail(reason, traffic, shared.now())),
+            Ok(response) => self.pass_on(exchange, response, traffic.bytes_in),
+        }
+    }
+
+    fn pass_on<R>(&self, exchange: Exchange, response: Response<R>, bytes_in: u64) -> Response<AnswerBody<R>>
+    where
+        R: Body<Data = Bytes>,
+    {
+        let (mut parts, body) = response.into_parts();
+        let (plan, answering) = exchange.answer(parts.status, &parts.headers);
+        for name in &plan.remove {
+            parts.headers.remove(name);
+        }
+        for (name, value) in plan.add {
+            parts.headers.append(name, value);
+        }
+        let shared = Arc::clone(&self.shared);
+        let pending = Pending { answering, shared, watch: Arc::clone(&self.watch), bytes_in };
+        let body = match plan.body {
+            BodyAction::Pass => AnswerBody::app(body, pending),
+            BodyAction::Replace(bytes) => AnswerBody::own(bytes, Some(pending)),
+            BodyAction::Rewrite(rewrite) => AnswerBody::rewritten(body, rewrite, pending),
+        };
+        Response::from_parts(parts, body)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(mut exchange) = self.exchange.take() else { return };
+        let watched = self.watch.take();
+        if let Some(inspector) = watched.inspector {
+            exchange.learn(inspector);
+        }
+        let traffic = Traffic { bytes_in: watched.seen, bytes_out: 0 };
+        self.shared.observe(exchange.abandon(traffic, self.shared.now()));
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The future of [`crate::Buckler`].
+    pub struct ResponseFuture<S, B, R>
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<R>>,
+    {
+        #[pin]
+        state: State<S, B, S::Future>,
+        waiting: Option<Waiting>,
+        ready: Option<Response<AnswerBody<R>>>,
+    }
+}
+
+pin_project_lite::pin_project! {
+    #[project = StateProj]
+    enum State<S, B, F> {
+        Ready,
+        Holding { #[pin] holding: Holding<B>, parts: Option<request::Parts>, inner: S },
+        Calling { #[pin] future: F },
+    }
+}
+
+impl<S, B, R> std::fmt::Debug for ResponseFuture<S, B, R>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
+{
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+impl<S, B, R> ResponseFuture<S, B, R>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
+{
+    pub(crate) fn ready(response: Response<AnswerBody<R>>) -> Self {
+        Self { state: State::Ready, waiting: None, ready: Some(response) }
+    }
+
+    pub(crate) fn calling(future: S::Future, waiting: Waiting) -> Self {
+        Self { state: State::Calling { future }, waiting: Some(waiting), ready: None }
+    }
+
+    pub(crate) fn holding(holding: Holding<B>, parts: request::Parts, inner: S, waiting: Waiting) -> Self {
+        Self { state: State::Holding { holding, parts: Some(parts), inner }, waiting: Some(waiting), ready: None }
+    }
+}
+
+impl<S, B, R> Future for ResponseFuture<S, B, R>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+    R: Body<Data = Bytes>,
+    R::Error: Into<BoxError>,
+{
+    type Output = Result<Response<AnswerBody<R>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let answered = loop {
+            let next = match this.state.as_mut().project() {
+                StateProj::Ready => match this.ready.take() {
+                    Some(response) => return Poll::Ready(Ok(response)),
+                    None => return Poll::Pending,
+                },
+                StateProj::Calling { future } => break ready!(future.poll(cx)).map_err(Into::into),
+                StateProj::Holding { holding, parts, inner } => match (ready!(holding.poll_held(cx)), parts.take()) {
+                    (Ok(body), Some(parts)) => inner.call(Request::from_parts(parts, body)),
+                    (Ok(_), None) => return Poll::Pending,
+                    (Err(error), _) => break Err(error),
+                },
+            };
+            this.state.set(State::Calling { future: next });
+        };
+        let Some(mut waiting) = this.waiting.take() else { return Poll::Pending };
+        // Whatever still reads the request's body is stopped before the client is answered.
+        if answered.is_err() {
+            this.state.set(State::Ready);
+        }
+        Poll::Ready(Ok(waiting.end(answered)))
+    }
+}

@@ -1,0 +1,62 @@
+//! Between the types of the `http` crate and the engine's.
+
+use buckler_engine::{Reply, RequestEdits};
+use buckler_http::head::{Head, Version};
+use http::{HeaderMap, HeaderName, Response, Uri};
+
+/// The target as it stands on the request line. The `http` crate keeps its parts in one string, so origin and
+/// asterisk form cost nothing; an absolute one is put together again.
+pub(crate) fn target(uri: &Uri) -> std::borrow::Cow<'_, str> {
+    match (uri.scheme(), uri.path_and_query()) {
+        (None, Some(path)) => path.as_str().into(),
+        _ => uri.to_string().into(),
+    }
+}
+
+pub(crate) fn collect<'a>(
+    method: &'a str,
+    target: &'a [u8],
+    version: http::Version,
+    fields: &'a HeaderMap,
+) -> Head<'a> {
+    let version = match version {
+        http::Version::HTTP_09 | http::Version::HTTP_10 => Version::Http10,
+        http::Version::HTTP_2 => Version::Http2,
+        _ => Version::Http11,
+    };
+    let mut head = Head::new(method, target, version);
+    for (name, value) in fields {
+        head.push(name.as_str().as_bytes(), value.as_bytes());
+    }
+    head
+}
+
+pub(crate) fn apply(edits: &RequestEdits, fields: &mut HeaderMap) {
+    if edits.removes_any() {
+        let gone: Vec<HeaderName> = fields.keys().filter(|name| edits.removes(name.as_str())).cloned().collect();
+        for name in gone {
+            fields.remove(name);
+        }
+    }
+    for (name, value) in edits.set() {
+        fields.insert(name.clone(), value.clone());
+    }
+}
+
+/// The answer of the engine's own as a response without its body.
+pub(crate) fn response(reply: Reply) -> (Response<()>, bytes::Bytes) {
+    let mut response = Response::new(());
+    *response.status_mut() = reply.status;
+    let fields = response.headers_mut();
+    for (name, value) in reply.fields {
+        fields.append(name, value);
+    }
+    if reply.connection == buckler_engine::AfterReply::Close {
+        response.extensions_mut().insert(CloseConnection);
+    }
+    (response, reply.body)
+}
+
+/// Set on answers after which the connection is not worth keeping.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CloseConnection;

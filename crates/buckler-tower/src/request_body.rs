@@ -1,0 +1,302 @@
+//! The request body on its way to the inner service: judged piece by piece, or held back until all of it has
+//! passed.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use buckler_engine::BodyInspector;
+use buckler_engine::stage::Finding;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::{BoxError, Fault};
+
+/// What the body's end tells the exchange.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    inner: Mutex<Watched>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    pub(crate) refused: Option<Box<Finding>>,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) inspector: Option<BodyInspector>,
+    pub(crate) seen: u64,
+}
+
+impl Watch {
+    pub(crate) fn take(&self) -> Watched {
+        std::mem::take(&mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn tell(&self, tell: impl FnOnce(&mut Watched)) {
+        tell(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Bytes that may be held at the same time, over all exchanges of one layer.
+#[derive(Debug)]
+pub(crate) struct HoldBudget {
+    left: AtomicUsize,
+}
+
+impl HoldBudget {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self { left: AtomicUsize::new(bytes) }
+    }
+
+    fn take(&self, bytes: usize) -> Result<(), Fault> {
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes))
+            .map(|_| ())
+            .map_err(|_| Fault::Overloaded)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The error that a refused body ends in. The client has been, or will be, answered by the layer.
+#[derive(Debug)]
+pub struct BodyRefused(());
+
+impl fmt::Display for BodyRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request body was refused")
+    }
+}
+
+impl std::error::Error for BodyRefused {}
+
+/// Gives back what it holds, and tells what it saw, however the body ends.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    inspector: Option<BodyInspector>,
+    watch: Arc<Watch>,
+}
+
+impl Judge {
+    pub(crate) fn new(inspector: BodyInspector, watch: Arc<Watch>) -> Self {
+        Self { inspector: Some(inspector), watch }
+    }
+
+    fn push(&mut self, piece: &[u8]) -> Result<(), BoxError> {
+        self.ask(|inspector| inspector.push(piece))
+    }
+
+    fn finish(&mut self) -> Result<(), BoxError> {
+        self.ask(BodyInspector::finish)?;
+        self.tell();
+        Ok(())
+    }
+
+    fn ask(&mut self, ask: impl FnOnce(&mut BodyInspector) -> Result<(), Box<Finding>>) -> Result<(), BoxError> {
+        let Some(inspector) = &mut self.inspector else { return Ok(()) };
+        match catch_unwind(AssertUnwindSafe(|| ask(inspector))) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(finding)) => {
+                self.watch.tell(|watched| watched.refused = Some(finding));
+                self.tell();
+                Err(Box::new(BodyRefused(())))
+            }
+            Err(_panic) => Err(self.fail(Fault::Broken)),
+        }
+    }
+
+    /// What the body's own error, or want of room, means to the exchange.
+    fn fail(&mut self, fault: Fault) -> BoxError {
+        self.watch.tell(|watched| watched.fault = Some(fault));
+        self.tell();
+        Box::new(fault)
+    }
+
+    /// The body's own error: a fault that the host knows, or a client that left or broke its framing.
+    fn broke(&mut self, error: &BoxError) -> BoxError {
+        self.fail(Fault::find(&**error).unwrap_or(Fault::BodyBroken))
+    }
+
+    fn tell(&mut self) {
+        if let Some(inspector) = self.inspector.take() {
+            self.watch.tell(|watched| {
+                watched.seen = inspector.seen();
+                watched.inspector = Some(inspector);
+            });
+        }
+    }
+}
+
+impl Drop for Judge {
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
+
+/// Bytes taken from the budget, given back when whoever holds them is done.
+#[derive(Debug)]
+struct Lease {
+    budget: Arc<HoldBudget>,
+    bytes: usize,
+}
+
+impl Lease {
+    fn extend(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.budget.take(bytes)?;
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Reads a body whole before anybody else sees it.
+    #[derive(Debug)]
+    pub(crate) struct Holding<B> {
+        #[pin]
+        body: B,
+        judge: Judge,
+        held: Option<Held>,
+    }
+}
+
+/// A body that has passed.
+#[derive(Debug)]
+struct Held {
+    pieces: VecDeque<Bytes>,
+    trailers: Option<http::HeaderMap>,
+    lease: Lease,
+}
+
+impl<B> Holding<B> {
+    pub(crate) fn new(body: B, judge: Judge, budget: Arc<HoldBudget>) -> Self {
+        let lease = Lease { budget, bytes: 0 };
+        Self { body, judge, held: Some(Held { pieces: VecDeque::new(), trailers: None, lease }) }
+    }
+}
+
+impl<B> Holding<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    /// The body, once its end has passed.
+    pub(crate) fn poll_held(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<RequestBody<B>, BoxError>> {
+        let mut this = self.project();
+        loop {
+            let frame = ready!(this.body.as_mut().poll_frame(cx));
+            let Some(held) = this.held.as_mut() else { return Poll::Ready(Err(Box::new(BodyRefused(())))) };
+            match frame {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(piece) => {
+                        if let Err(error) = this.judge.push(&piece) {
+                            return Poll::Ready(Err(error));
+                        }
+                        if let Err(fault) = held.lease.extend(piece.len()) {
+                            return Poll::Ready(Err(this.judge.fail(fault)));
+                        }
+                        held.pieces.push_back(piece);
+                    }
+                    Err(frame) => held.trailers = frame.into_trailers().ok(),
+                },
+                Some(Err(error)) => return Poll::Ready(Err(this.judge.broke(&error.into()))),
+                None => {
+                    if let Err(error) = this.judge.finish() {
+                        return Poll::Ready(Err(error));
+                    }
+                    let held = this.held.take().map(|held| RequestBody { kind: Kind::Held { held } });
+                    return Poll::Ready(held.ok_or_else(|| Box::new(BodyRefused(())).into()));
+                }
+            }
+        }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A request body as the inner service reads it.
+    #[derive(Debug)]
+    pub struct RequestBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project_lite::pin_project! {
+    #[project = KindProj]
+    #[derive(Debug)]
+    enum Kind<B> {
+        Stream { #[pin] body: B, judge: Judge, refused: Ended },
+        Held { held: Held },
+    }
+}
+
+/// A refused body gives nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    No,
+    Yes,
+}
+
+impl<B> RequestBody<B> {
+    pub(crate) fn stream(body: B, judge: Judge) -> Self {
+        Self { kind: Kind::Stream { body, judge, refused: Ended::No } }
+    }
+}
+
+impl<B> Body for RequestBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let (body, judge, ended) = match self.project().kind.project() {
+            KindProj::Held { held } => {
+                let frame = held.pieces.pop_front().map(Frame::data);
+                return Poll::Ready(frame.or_else(|| held.trailers.take().map(Frame::trailers)).map(Ok));
+            }
+            KindProj::Stream { body, judge, refused } => (body, judge, refused),
+        };
+        if *ended == Ended::Yes {
+            return Poll::Ready(None);
+        }
+        let frame = match ready!(body.poll_frame(cx)) {
+            Some(Ok(frame)) => match frame.data_ref().map_or(Ok(()), |piece| judge.push(piece)) {
+                Ok(()) => return Poll::Ready(Some(Ok(frame))),
+                Err(error) => Some(Err(error)),
+            },
+            Some(Err(error)) => Some(Err(judge.broke(&error.into()))),
+            None => judge.finish().err().map(Err),
+        };
+        *ended = Ended::Yes;
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            // Nothing is left to judge but an end that has passed by its head already.
+            Kind::Stream { body, refused, .. } => *refused == Ended::Yes || body.is_end_stream(),
+            Kind::Held { held } => held.pieces.is_empty() && held.trailers.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Stream { body, .. } => body.size_hint(),
+            Kind::Held { held } => SizeHint::with_exact(held.pieces.iter().map(|piece| piece.len() as u64).sum()),
+        }
+    }
+}
