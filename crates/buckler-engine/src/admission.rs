@@ -1,6 +1,8 @@
 //! An admission: the only value with which a host may call the app.
 
-use buckler_http::authority::Authority;
+use std::io::Write;
+use std::net::IpAddr;
+
 use buckler_http::connection::Peer;
 use buckler_http::forwarding::{Client, Source, is_spoofable};
 use buckler_http::head::{Field, Head};
@@ -114,12 +116,7 @@ impl Admission {
 }
 
 /// The app is told about the client by fields that nobody but us has written.
-pub(crate) fn request_edits(
-    head: &Head<'_>,
-    facts: &Facts,
-    authority: Option<&Authority<'_>>,
-    client: &Client<'_>,
-) -> RequestEdits {
+pub(crate) fn request_edits(head: &Head<'_>, facts: &Facts, client: &Client<'_>) -> RequestEdits {
     let removal = match (head.spoofable(), client.source) {
         (false, _) => Removal::Nothing,
         (true, Source::TrustedProxy) => Removal::SpoofableButPrefix,
@@ -128,16 +125,25 @@ pub(crate) fn request_edits(
     let mut set: SmallVec<[(HeaderName, HeaderValue); 5]> = SmallVec::new();
     set.push((REQUEST_ID, facts.request_id.header_value()));
     if let Peer::Ip(address) = facts.peer
-        && let Ok(value) = HeaderValue::from_str(&address.ip().to_canonical().to_string())
+        && let Some(value) = address_value(address.ip().to_canonical())
     {
         set.push((X_FORWARDED_FOR, value));
     }
     set.push((X_FORWARDED_PROTO, HeaderValue::from_static(facts.scheme.as_str())));
-    if let Some(value) = authority.and_then(|a| HeaderValue::from_bytes(a.as_bytes()).ok()) {
-        if head.first(Field::Host) != Some(value.as_bytes()) {
-            set.push((header::HOST, value.clone()));
+    if let Some(host) = &facts.host {
+        if head.first(Field::Host) != Some(host.as_bytes()) {
+            set.push((header::HOST, host.clone()));
         }
-        set.push((X_FORWARDED_HOST, value));
+        set.push((X_FORWARDED_HOST, host.clone()));
     }
     RequestEdits { removal, set }
+}
+
+/// Longest textual address: an IPv4-mapped one, all groups written out.
+const MAX_ADDRESS: usize = 45;
+
+fn address_value(address: IpAddr) -> Option<HeaderValue> {
+    let mut text: SmallVec<[u8; MAX_ADDRESS]> = SmallVec::new();
+    write!(text, "{address}").ok()?;
+    HeaderValue::from_bytes(&text).ok()
 }

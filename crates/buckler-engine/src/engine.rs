@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use buckler_http::authority::Authority;
 use buckler_http::forwarding::Client;
 use buckler_http::head::{Head, Version};
 use buckler_http::target::Target;
@@ -51,7 +50,7 @@ pub struct Ended {
 /// What the stages agree on.
 pub(crate) enum Judgement<'a> {
     /// Every stage was asked.
-    Passed { proofs: Proofs, announced: Announced<'a>, authority: Option<Authority<'a>>, client: Client<'a> },
+    Passed { proofs: Proofs, announced: Announced<'a>, client: Client<'a> },
     /// A question about sharing, which the app need not see.
     Preflight,
 }
@@ -74,8 +73,8 @@ impl Engine {
         let judgement = self.judge(head, context, &mut facts, &mut ledger);
         let ended = |(reply, record)| Opening::Answer(Box::new(Ended { reply, record }));
         match judgement {
-            Ok(Judgement::Passed { proofs, announced, authority, client }) => {
-                let edits = crate::admission::request_edits(head, &facts, authority.as_ref(), &client);
+            Ok(Judgement::Passed { proofs, announced, client }) => {
+                let edits = crate::admission::request_edits(head, &facts, &client);
                 let is_json = matches!(&announced, Announced::Typed(media) if media.is_json());
                 let inspector = BodyInspector::new(&self.rules.body, is_json);
                 let exchange = Exchange::new(Arc::clone(self), facts, ledger.into_findings());
@@ -159,6 +158,6 @@ impl Engine {
         let (media_types, ()) = ledger.judge(rules.types_mode, verdict, ())?;
 
         let proofs = Proofs { limits, framing, client: client_known, host, https, path, cors, content, media_types };
-        Ok(Judgement::Passed { proofs, announced, authority, client })
+        Ok(Judgement::Passed { proofs, announced, client })
     }
 }

@@ -4,7 +4,7 @@ use buckler_http::authority::Authority;
 use buckler_http::connection::{Connection, Peer, Scheme};
 use buckler_http::forwarding::{Client, Source};
 use buckler_http::head::{Field, Head};
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 
 use crate::check::cors::Sharing;
 use crate::redact::Target;
@@ -76,12 +76,12 @@ pub(crate) enum Credentials {
 pub(crate) struct Facts {
     pub(crate) request_id: RequestId,
     pub(crate) began: Timestamp,
-    pub(crate) method: Box<str>,
+    pub(crate) method: Method,
     pub(crate) target: Target,
     pub(crate) peer: Peer,
     pub(crate) scheme: Scheme,
     pub(crate) source: Source,
-    pub(crate) host: Option<Box<str>>,
+    pub(crate) host: Option<HeaderValue>,
     pub(crate) credentials: Credentials,
     pub(crate) sharing: Sharing,
 }
@@ -92,7 +92,7 @@ impl Facts {
         Self {
             request_id: RequestId::new(context.nonce),
             began: context.now,
-            method: head.method().chars().take(MAX_LOGGED_METHOD).collect::<String>().into(),
+            method: logged_method(head.method()),
             target: Target::new(head.target()),
             peer: context.connection.peer,
             scheme: context.connection.scheme,
@@ -113,12 +113,19 @@ impl Facts {
     }
 
     pub(crate) fn learn_host(&mut self, authority: Option<&Authority<'_>>) {
-        self.host = authority.and_then(|a| std::str::from_utf8(a.as_bytes()).ok()).map(Into::into);
+        self.host = authority.and_then(|a| HeaderValue::from_bytes(a.as_bytes()).ok());
     }
 }
 
 /// A method that is no method is not worth more of a log line.
 const MAX_LOGGED_METHOD: usize = 24;
+
+/// What no client can send stands for what is no method.
+fn logged_method(method: &str) -> Method {
+    let bytes = method.as_bytes();
+    Method::from_bytes(bytes.get(..MAX_LOGGED_METHOD).unwrap_or(bytes))
+        .unwrap_or_else(|_| Method::from_bytes(b"-").unwrap_or_default())
+}
 
 #[cfg(test)]
 mod tests {

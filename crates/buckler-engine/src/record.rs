@@ -2,7 +2,7 @@
 
 use buckler_http::connection::{Peer, Scheme};
 use buckler_http::forwarding::Source;
-use http::StatusCode;
+use http::{HeaderValue, Method, StatusCode};
 
 use crate::exchange::Traffic;
 use crate::facts::{Facts, RequestId, Timestamp};
@@ -58,11 +58,11 @@ pub struct Record {
     /// When its answer was complete.
     pub ended: Timestamp,
     /// As received, cut to a sane length.
-    pub method: Box<str>,
+    pub method: Method,
     /// Prints itself redacted.
     pub target: Target,
     /// The host that was asked for, once it is known to be one of ours.
-    pub host: Option<Box<str>>,
+    pub host: Option<HeaderValue>,
     /// The client, behind trusted proxies.
     pub peer: Peer,
     /// The scheme that the client used.

@@ -78,8 +78,17 @@ stages! {
 }
 
 /// Evidence that a stage judged this very request and let it pass (or, in monitor mode, wrote down that it
-/// would not have). Only [`Ledger::judge`] makes one, and it cannot be copied; an [`crate::Admission`] needs
-/// one of each.
+/// would not have). Only judging makes one, and it cannot be copied; an [`crate::Admission`] needs one of each.
+///
+/// ```compile_fail,E0451
+/// use buckler_engine::stage::{Host, Proof};
+/// let forged: Proof<Host> = Proof { stage: std::marker::PhantomData };
+/// ```
+/// ```compile_fail,E0599
+/// fn twice(proof: buckler_engine::stage::Proof<buckler_engine::stage::Host>) {
+///     let copy = proof.clone();
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Proof<S: Checked> {
     stage: PhantomData<S>,

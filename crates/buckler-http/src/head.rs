@@ -35,11 +35,6 @@ macro_rules! fields {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            fn of(lower: &[u8]) -> Option<Self> {
-                // The compiler turns this into comparisons by length and first bytes.
-                $(if lower == $name.as_bytes() { return Some(Self::$variant); })*
-                None
-            }
         }
     };
 }
@@ -82,6 +77,48 @@ fields! {
 }
 
 const SLOTS: usize = Field::ALL.len();
+
+/// Longer names are none that the engine knows.
+const MAX_KNOWN_NAME: usize = 32;
+
+/// Fields that share the length of their name; more would not fit below.
+const SAME_LENGTH: usize = 2;
+
+/// Looking up a name means comparing it with the one or two fields that are as long.
+static BY_LENGTH: [[Option<Field>; SAME_LENGTH]; MAX_KNOWN_NAME + 1] = by_length();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated while compiling, where a wrong index is an error")]
+const fn by_length() -> [[Option<Field>; SAME_LENGTH]; MAX_KNOWN_NAME + 1] {
+    let mut table = [[None; SAME_LENGTH]; MAX_KNOWN_NAME + 1];
+    let mut at = 0;
+    while at < SLOTS {
+        let field = Field::ALL[at];
+        let row = &mut table[field.name().len()];
+        let mut free = 0;
+        while row[free].is_some() {
+            free += 1;
+        }
+        row[free] = Some(field);
+        at += 1;
+    }
+    table
+}
+
+impl Field {
+    /// The field of this name, whatever its case.
+    fn of(name: &[u8]) -> Option<Self> {
+        let candidates = BY_LENGTH.get(name.len())?;
+        candidates.iter().flatten().find(|field| name.eq_ignore_ascii_case(field.name().as_bytes())).copied()
+    }
+
+    /// Whether only the edge may say it.
+    const fn is_spoofable(self) -> bool {
+        matches!(
+            self,
+            Self::Forwarded | Self::XForwardedFor | Self::XForwardedProto | Self::XForwardedHost | Self::XRequestId
+        )
+    }
+}
 
 /// What one field name carries.
 #[derive(Debug, Clone, Copy, Default)]
@@ -130,8 +167,6 @@ pub struct Head<'a> {
 const REQUEST_LINE_OVERHEAD: usize = 2 + 8 + 4;
 /// `: ` and CRLF.
 const FIELD_LINE_OVERHEAD: usize = 4;
-/// Longer names are none that the engine knows.
-const MAX_KNOWN_NAME: usize = 32;
 
 impl<'a> Head<'a> {
     /// A head without fields.
@@ -154,26 +189,18 @@ impl<'a> Head<'a> {
     pub fn push(&mut self, name: &[u8], value: &'a [u8]) {
         self.lines += 1;
         self.bytes = self.bytes.saturating_add(name.len() + value.len() + FIELD_LINE_OVERHEAD);
-        let mut buffer = [0_u8; MAX_KNOWN_NAME];
-        let Some(lower) = buffer.get_mut(..name.len()) else { return };
-        lower.copy_from_slice(name);
-        lower.make_ascii_lowercase();
-        if let Some(field) = Field::of(lower) {
+        if let Some(field) = Field::of(name) {
             self.fill(field, value);
             return;
         }
-        self.spoofable |= is_spoofable(lower);
-        // CGI-style servers fold `-` and `_`, so an alias could carry what the managed name may not.
-        if memchr::memchr2(b'_', b'.', lower).is_some() {
-            for byte in lower.iter_mut().filter(|b| matches!(b, b'_' | b'.')) {
-                *byte = b'-';
-            }
-            self.alias = self.alias.or_else(|| Field::of(lower));
+        self.spoofable |= is_spoofable(name);
+        if memchr::memchr2(b'_', b'.', name).is_some() {
+            self.alias = self.alias.or_else(|| imitated(name));
         }
     }
 
     fn fill(&mut self, field: Field, value: &'a [u8]) {
-        self.spoofable |= is_spoofable(field.name().as_bytes());
+        self.spoofable |= field.is_spoofable();
         let Some(slot) = self.slots.get_mut(field as usize) else { return };
         slot.lines += 1;
         if slot.first.is_none() {
@@ -249,6 +276,18 @@ impl<'a> Head<'a> {
             None => self.slot(Field::TransferEncoding).lines > 0,
         }
     }
+}
+
+/// The managed field that a name is an alias of: CGI-style servers fold `_` and `-`, so it could carry what
+/// the managed name may not.
+fn imitated(name: &[u8]) -> Option<Field> {
+    let mut buffer = [0_u8; MAX_KNOWN_NAME];
+    let folded = buffer.get_mut(..name.len())?;
+    folded.copy_from_slice(name);
+    for byte in folded.iter_mut().filter(|b| matches!(b, b'_' | b'.')) {
+        *byte = b'-';
+    }
+    Field::of(folded)
 }
 
 #[cfg(test)]

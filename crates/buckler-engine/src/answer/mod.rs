@@ -7,7 +7,7 @@ pub(crate) mod weaker;
 
 use buckler_http::media::MediaType;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::check::cors::Sharing;
 use crate::engine::Engine;
@@ -98,7 +98,7 @@ impl Engine {
             // RFC 9110 §15.5.6 wants the field; what the app would take is not known here.
             fields.push((header::ALLOW, HeaderValue::from_static("")));
         }
-        let body = if &*facts.method == "HEAD" { Bytes::new() } else { body };
+        let body = if facts.method == Method::HEAD { Bytes::new() } else { body };
         Reply { status, fields, body, connection: AfterReply::Close }
     }
 }
