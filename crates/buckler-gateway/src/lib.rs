@@ -40,6 +40,7 @@ pub mod upstream;
 mod watchdog;
 mod watched;
 mod websocket;
+pub mod workers;
 
 pub use activity::{ClientDeadlines, WRITE_STALL};
 pub use connection::ClientBody;

@@ -1,0 +1,97 @@
+//! Looking at the app before it serves.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep_until};
+
+use super::command::{Target, Task};
+use super::directory::Directory;
+use super::fault::{Fault, FaultKind};
+use super::process::{Happening, Process};
+use super::report::Report;
+
+/// What kind of app it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppFacts {
+    /// `fastapi`, `starlette` or `asgi`.
+    pub framework: String,
+    /// `FastAPI(title=…)`.
+    pub title: Option<String>,
+    /// Where the interactive documentation is.
+    pub docs_url: Option<String>,
+    /// Where the other one is.
+    pub redoc_url: Option<String>,
+    /// Where the `OpenAPI` document is.
+    pub openapi_url: Option<String>,
+    /// Every page of documentation, those of mounted apps included.
+    pub docs_paths: Vec<String>,
+    /// Where `debug=True` stands: `/` is the app itself, others are mounted in it.
+    pub debug: Vec<String>,
+    /// Whether the app brings a `CORSMiddleware`.
+    pub own_cors: bool,
+    /// The interpreter's version.
+    pub python: String,
+    /// The version of uvicorn.
+    pub uvicorn: String,
+}
+
+impl AppFacts {
+    /// Why the app may not be served outside development (R09).
+    ///
+    /// # Errors
+    /// `debug=True`: whoever makes such an app raise reads source and local values.
+    pub fn deployable(&self) -> Result<(), Fault> {
+        let Some(first) = self.debug.first() else { return Ok(()) };
+        let at = if first == "/" { String::new() } else { format!(" of the app mounted at `{first}`") };
+        Err(Fault::new(FaultKind::Debug, format!("`debug=True`{at} shows tracebacks to clients"))
+            .hint("remove it, or say `environment = \"development\"` where no client can reach the app"))
+    }
+}
+
+/// Imports the app in a process of its own and tells what it is. What the app prints meanwhile is shown only if it
+/// fails.
+///
+/// # Errors
+/// Why there is no app: the target, the module, the attribute, what they raised, uvicorn, the deadline.
+pub async fn probe(target: &Target, deadline: Duration) -> Result<AppFacts, Fault> {
+    let not_started = |error: &dyn std::error::Error| Fault::new(FaultKind::NotStarted, error.to_string());
+    let directory = Directory::create().map_err(|error| not_started(&error))?;
+    let mut command = target.command(&directory.program(), &Task::Probe);
+    command.kill_on_drop(true);
+    let mut process = Process::spawn(command, |_| {}).map_err(|error| {
+        let python = target.interpreter.path().display();
+        not_started(&error).hint(format!("`{python}` could not be started; `--python` names another interpreter"))
+    })?;
+    let deadline_at = Instant::now() + deadline;
+    let mut answer = None;
+    let mut late = false;
+    let status = loop {
+        tokio::select! {
+            happening = process.next() => match happening {
+                Happening::Reported(Report::App(facts)) => answer = Some(Ok(*facts)),
+                Happening::Reported(Report::Failed(fault)) => answer = Some(Err(fault)),
+                Happening::Reported(Report::Ready | Report::Stopping) => {}
+                Happening::Ended(status) => break status,
+            },
+            () = sleep_until(deadline_at), if !late => {
+                late = true;
+                process.kill();
+            }
+        }
+    };
+    match answer {
+        Some(Ok(facts)) => Ok(facts),
+        Some(Err(fault)) => Err(fault.output(process.last_words(status).await.output)),
+        None => {
+            let fault = process.last_words(status).await;
+            if late { Err(timed_out(target, deadline).output(fault.output)) } else { Err(fault) }
+        }
+    }
+}
+
+/// The app was still being imported or started at the deadline.
+pub(crate) fn timed_out(target: &Target, deadline: Duration) -> Fault {
+    Fault::new(FaultKind::TimedOut, format!("`{}` did not start within {} s", target.app, deadline.as_secs()))
+        .hint("what it waits for (a database, a download) has to answer, or be left for later")
+}
