@@ -1,5 +1,6 @@
 //! The policy file: TOML in, values by key out.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::node::Node;
 use crate::place::{Place, Text, TextKind};
 use crate::reader::Settings;
 use crate::sections;
+use crate::suggest::quoted;
 use crate::unknown::{Unknown, unknown};
 
 /// Longest file that is read: a policy is written by people, and a thousand rules fit many times.
@@ -25,14 +27,11 @@ pub(crate) fn read(name: &str, text: &str, settings: &mut Settings) -> Vec<Diagn
         let message = format!("{name} has {} bytes; a policy has at most {LONGEST_FILE}", text.len());
         return vec![Diagnostic::error(Code::TooLarge, None, message)];
     }
-    let shown = Text {
-        kind: TextKind::File(name.to_owned()),
-        shown: mask::mask_file(text, &public_names()),
-    };
+    let (first, faults) = DeTable::parse_recoverable(text);
+    let shown = Text { kind: TextKind::File(name.to_owned()), shown: masked(text, first.get_ref()) };
     let place = Place::new(Arc::new(shown), 0..0);
     settings.beginning = Some(place.clone());
-    let (first, faults) = DeTable::parse_recoverable(text);
-    let errors: Vec<Diagnostic> = faults.iter().map(|fault| syntax(fault, text, &place)).collect();
+    let errors = syntax_errors(faults, text, &place);
     let mut walk = Walk { place: &place, settings, errors: Vec::new() };
     if errors.is_empty() {
         walk.table("", first.get_ref());
@@ -49,23 +48,94 @@ pub(crate) fn read(name: &str, text: &str, settings: &mut Settings) -> Vec<Diagn
     errors.into_iter().chain(found).collect()
 }
 
+/// The text as it may be shown.
+fn masked(text: &str, table: &DeTable<'_>) -> String {
+    let public = public_names();
+    let mut shown = mask::mask_file(text, &public);
+    let mut spans = Vec::new();
+    secret_spans(table, &public, &mut spans);
+    mask::mask_spans(&mut shown, &spans);
+    shown
+}
+
+fn secret_spans(table: &DeTable<'_>, public: &[&str], spans: &mut Vec<Range<usize>>) {
+    for (name, value) in table {
+        match value.get_ref() {
+            DeValue::String(text) if mask::is_reference(text) => {}
+            // A section with such a name, `[secrets]`, is not a value; what is in it is looked at by name.
+            DeValue::Table(below) => secret_spans(below, public, spans),
+            _ if mask::is_secret_name(name.get_ref(), public) => spans.push(value.span()),
+            DeValue::Array(items) => {
+                let tables = items.iter().filter_map(|item| item.get_ref().as_table());
+                tables.for_each(|below| secret_spans(below, public, spans));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Last parts of keys whose values may be shown.
 fn public_names() -> Vec<&'static str> {
     let keys = sections::keys().filter(|key| !key.shape().secret);
     keys.map(|key| key.about().name()).collect()
 }
 
+/// A mistake of the parser in our words, where those of the parser need explanation.
 fn syntax(fault: &toml::de::Error, text: &str, place: &Place) -> Diagnostic {
-    let span = fault.span().unwrap_or(text.len()..text.len());
+    let here = place.at(fault.span().unwrap_or(text.len()..text.len()));
     let message = fault.message().replace('\n', ", ");
-    let duplicate = message.contains("duplicate key");
-    let code = if duplicate { Code::Duplicate } else { Code::Syntax };
-    let message = if duplicate { "the same key twice".to_owned() } else { format!("not TOML: {message}") };
-    let mut error = Diagnostic::error(code, Some(place.at(span)), message);
-    if duplicate {
+    let excerpt = here.excerpt().to_owned();
+    let error = |code, message: String| Diagnostic::error(code, Some(here.clone()), message);
+    if message.contains("duplicate key") {
+        let mut error = error(Code::Duplicate, format!("{} is there twice", quoted(&excerpt)));
         error.help("keep one of them");
+        return error;
     }
-    error
+    if message.starts_with(UNQUOTED) {
+        if excerpt.is_empty() {
+            return error(Code::Syntax, "not TOML: the value is missing".to_owned());
+        }
+        let mut error = error(Code::Syntax, "not TOML: a string needs quotes".to_owned());
+        let masked = excerpt.bytes().all(|b| b == b'*');
+        error.help(if masked { "put the value in quotes".to_owned() } else { format!("write \"{excerpt}\"") });
+        return error;
+    }
+    error(Code::Syntax, format!("not TOML: {message}"))
+}
+
+/// How the parser begins what it says of a value that is nothing it knows.
+const UNQUOTED: &str = "string values must be quoted";
+
+/// How it begins what it says inside a list, item after item, once the closing bracket is missing.
+const NO_COMMA: &str = "missing comma between array elements";
+
+/// Mistakes of the parser that are looked at: their number grows with the file, and each is compared with the others.
+const MOST_SYNTAX_FAULTS: usize = 200;
+
+/// Names that are no keys and are looked into for what they were meant to be.
+const MOST_UNKNOWN: usize = 200;
+
+/// What it says at the end of such a list.
+const OPEN_LIST: &str = "unclosed array";
+
+/// The parser's mistakes, one a line, and one alone for a list that is not closed: everything behind it is read as
+/// items, and as many mistakes as the file has lines would hide the one.
+fn syntax_errors(mut faults: Vec<toml::de::Error>, text: &str, place: &Place) -> Vec<Diagnostic> {
+    faults.sort_by_key(|fault| fault.span().map_or(text.len(), |span| span.start));
+    faults.truncate(MOST_SYNTAX_FAULTS);
+    let open = faults.iter().any(|fault| fault.message().contains(OPEN_LIST));
+    let cut = faults.iter().position(|fault| open && fault.message().contains(NO_COMMA));
+    let kept = faults.get(..cut.unwrap_or(faults.len())).unwrap_or_default();
+    let mut errors: Vec<Diagnostic> = kept.iter().map(|fault| syntax(fault, text, place)).collect();
+    if let Some(fault) = cut.and_then(|at| faults.get(at)) {
+        let mut error = syntax(fault, text, place);
+        error.message = "not TOML: the list above is not closed".to_owned();
+        error.help("write `]` after its last item");
+        errors.push(error);
+    }
+    let mut lines = BTreeSet::new();
+    errors.retain(|error| error.place.as_ref().is_none_or(|place| lines.insert(place.lines().start)));
+    errors
 }
 
 /// The text with every line that an error touches made blank; same length, so that spans fit.
@@ -115,11 +185,11 @@ impl Walk<'_> {
         let path = join(section, name.get_ref());
         let here = self.place.at(name.span());
         if let Some(known) = sections::section(&path) {
-            self.section(known.path, &here, value);
+            self.section(known.path, &self.place.at(header_span(name.span(), value.span())), value);
         } else if let Some(key) = sections::key(&path) {
             let node = Node::from_toml(value, self.place);
             self.settings.values.entry(key.about().path).or_insert(node);
-        } else {
+        } else if self.errors.len() < MOST_UNKNOWN {
             let is_section = matches!(value.get_ref(), DeValue::Table(_)) || is_list_of_tables(value);
             let Unknown { error, meant } = unknown(section, name.get_ref(), is_section, &here);
             self.errors.push(error);
@@ -153,6 +223,11 @@ impl Walk<'_> {
             self.table(section.path, table);
         }
     }
+}
+
+/// The brackets with the name, or the name alone where a section is opened without brackets.
+fn header_span(name: Range<usize>, value: Range<usize>) -> Range<usize> {
+    if value.start < name.start && name.end < value.end { value } else { name }
 }
 
 fn is_list_of_tables(value: &Spanned<DeValue<'_>>) -> bool {

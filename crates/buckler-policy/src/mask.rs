@@ -1,13 +1,21 @@
 //! Masks what may be a secret before any of the text can be shown.
 //!
 //! A mistake is shown with the line it stands in, and that line may hold a key or a password, most of all
-//! when the mistake is that a secret was written where a reference belongs. So the text is masked once, before it
-//! is parsed, by looking at the characters alone: that works on a file that does not parse, too.
+//! when the mistake is that a secret was written where a reference belongs. So a masked copy is made once, by
+//! looking at the characters alone, which works on a file that does not parse, too; and what the parser finds to be
+//! the value of such a key is masked whatever its form.
+
+use std::ops::Range;
+
+use crate::suggest::nearest;
 
 /// Words in the name of a key that make its value a secret until shown otherwise.
 const SECRET_WORDS: [&str; 10] = [
     "key", "secret", "pass", "pwd", "token", "credential", "certificate", "dsn", "pepper", "salt",
 ];
+
+/// Longest name that is compared with the words letter by letter.
+const LONGEST_MISSPELT: usize = 24;
 
 /// What may be shown in place of a secret: how it is referred to, never what it is.
 const REFERENCES: [&str; 3] = ["env:", "file:", "cmd:"];
@@ -18,10 +26,17 @@ const FILE_ENDINGS: [&str; 5] = [".pem", ".crt", ".cer", ".key", ".der"];
 /// Longest name of a file that is believed to be one.
 const LONGEST_FILE_NAME: usize = 200;
 
+/// Bytes of a value that are looked at to see whether it is a reference; more than the longest file name.
+const LOOK_AHEAD: usize = 256;
+
+/// What begins a value that may go on over further lines, and what ends it.
+const OPENINGS: [(&str, &str); 4] = [("\"\"\"", "\"\"\""), ("'''", "'''"), ("[", "]"), ("{", "}")];
+
 /// Whether the value of a key with this last name is masked; `public` are the names declared as not secret.
 pub(crate) fn is_secret_name(name: &str, public: &[&str]) -> bool {
     let name = name.to_ascii_lowercase();
-    !public.contains(&name.as_str()) && SECRET_WORDS.iter().any(|word| name.contains(word))
+    let misspelt = || (3..=LONGEST_MISSPELT).contains(&name.len()) && nearest(&name, SECRET_WORDS).is_some();
+    !public.contains(&name.as_str()) && (SECRET_WORDS.iter().any(|word| name.contains(word)) || misspelt())
 }
 
 /// Whether text names a secret instead of being one.
@@ -44,6 +59,17 @@ pub(crate) fn stars(value: &str) -> String {
         .collect()
 }
 
+/// Masks parts of a text that is masked by lines already: what the parser found to be secret values, however
+/// they are laid out.
+pub(crate) fn mask_spans(shown: &mut String, spans: &[Range<usize>]) {
+    for span in spans {
+        if let Some(value) = shown.get(span.clone()) {
+            let masked = stars(value);
+            shown.replace_range(span.clone(), &masked);
+        }
+    }
+}
+
 /// The file as it may be shown: same length in bytes, same lines.
 pub(crate) fn mask_file(text: &str, public: &[&str]) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -60,9 +86,13 @@ pub(crate) fn mask_file(text: &str, public: &[&str]) -> String {
                 Some((before, value)) => {
                     shown.push_str(before);
                     shown.push_str(&stars(value));
-                    open = ["\"\"\"", "'''"]
+                    open = OPENINGS
                         .into_iter()
-                        .find(|quotes| value.matches(quotes).count() % 2 == 1);
+                        .find(|(opening, closing)| {
+                            let (opened, closed) = (value.matches(opening).count(), value.matches(closing).count());
+                            if opening == closing { opened % 2 == 1 } else { opened > closed }
+                        })
+                        .map(|(_, closing)| closing);
                 }
                 None => shown.push_str(line),
             },
@@ -74,16 +104,23 @@ pub(crate) fn mask_file(text: &str, public: &[&str]) -> String {
 /// Splits a line before the first value that has to be masked.
 fn secret_value_of<'l>(line: &'l str, public: &[&str]) -> Option<(&'l str, &'l str)> {
     line.match_indices('=').find_map(|(at, _)| {
-        let (before, value) = line.split_at_checked(at + 1)?;
+        let (_, value) = line.split_at_checked(at + 1)?;
+        let blanks = value.len() - value.trim_start_matches([' ', '\t']).len();
+        let (before, value) = line.split_at_checked(at + 1 + blanks)?;
         let name = before
+            .trim_end()
             .trim_end_matches('=')
             .trim_end_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'')
             .rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
             .next()?;
-        let bare = value.trim().trim_matches(|c| c == '"' || c == '\'' || c == '[');
+        if !is_secret_name(name, public) {
+            return None;
+        }
+        // A bounded look ahead: the cost of a line must not grow with the square of its length.
+        let (ahead, _) = value.split_at_checked(value.floor_char_boundary(LOOK_AHEAD))?;
+        let bare = ahead.trim().trim_matches(['"', '\'', '[']);
         let first = bare.split(['"', '\'']).next().unwrap_or_default();
-        let plain = value.trim_start().starts_with('{') || is_reference(first);
-        (is_secret_name(name, public) && !plain).then_some((before, value))
+        (!is_reference(first)).then_some((before, value))
     })
 }
 
@@ -94,15 +131,17 @@ mod tests {
     #[test]
     fn what_may_be_a_secret_is_masked_even_in_text_that_does_not_parse() {
         for (given, shown) in [
-            ("key = \"hunter2\"", "key =**********"),
-            ("key = hunter2", "key =********"),
+            ("key = \"hunter2\"", "key = *********"),
+            ("key = hunter2", "key = *******"),
             ("tls.key=\"hunter2", "tls.key=********"),
-            ("\"key\" = 'x'", "\"key\" =****"),
-            ("tls = { mode = \"files\", key = \"hunter2\" }", "tls = { mode = \"files\", key =************"),
-            ("passwrod = \"a\"\npassword = \"b\"\nx = 1", "passwrod =****\npassword =****\nx = 1"),
-            ("key = \"\"\"\nBEGIN\n\"\"\"\nx = 1", "key =****\n*****\n***\nx = 1"),
-            ("key = '''\nnever closed", "key =****\n************"),
-            ("api_token = \"é\"", "api_token =*****"),
+            ("\"key\" = 'x'", "\"key\" = ***"),
+            ("tls = { mode = \"files\", key = \"hunter2\" }", "tls = { mode = \"files\", key = ***********"),
+            ("passwrod = \"a\"\npassword = \"b\"\nx = 1", "passwrod = ***\npassword = ***\nx = 1"),
+            ("key = \"\"\"\nBEGIN\n\"\"\"\nx = 1", "key = ***\n*****\n***\nx = 1"),
+            ("key = '''\nnever closed", "key = ***\n************"),
+            ("key = [\n\"a\",\n\"b\"\n]\nx = 1", "key = *\n****\n***\n*\nx = 1"),
+            ("key = { a = 1 }", "key = *********"),
+            ("api_token = \"é\"", "api_token = ****"),
         ] {
             let masked = mask_file(given, &["keys"]);
             assert_eq!(masked, shown);

@@ -82,22 +82,11 @@ impl Node {
         }
     }
 
-    /// The text of a string; `wanted` says with its article what belongs here.
-    pub(crate) fn text(&self, wanted: &str, faults: &mut Faults) -> Option<&str> {
+    /// The text of a string.
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.value {
             NodeValue::Untyped(text) | NodeValue::String(text) => Some(text),
-            NodeValue::Integer(_)
-            | NodeValue::Float
-            | NodeValue::Boolean(_)
-            | NodeValue::Datetime => {
-                let fault = self.wrong_type(wanted, faults);
-                fault.help(format!("write \"{}\"", self.place.excerpt()));
-                None
-            }
-            NodeValue::Array(_) | NodeValue::Table => {
-                self.wrong_type(wanted, faults);
-                None
-            }
+            _ => None,
         }
     }
 
@@ -138,7 +127,7 @@ impl Node {
             Ok(items) => Some(items.iter().map(|item| self.json_item(item)).collect()),
             Err(error) => {
                 faults
-                    .refuse(Code::Syntax, &self.place, format!("is no JSON list: {error}"))
+                    .refuse(Code::Syntax, &self.place, format!("not a JSON list: {error}"))
                     .help("write [\"one\", \"two\"], or one,two without brackets");
                 None
             }

@@ -161,16 +161,13 @@ impl Reader {
         self.settings.values.get(key.about.path).map(|node| node.place.clone())
     }
 
-    /// Places of the items of a list that a source sets.
-    pub(crate) fn item_places<G>(&self, key: &Key<G>) -> Vec<Place> {
+    /// The items of a list that a source sets, as written.
+    pub(crate) fn items<G>(&self, key: &Key<G>) -> Vec<Node> {
         self.settings
             .values
             .get(key.about.path)
             .and_then(|node| node.items("a list", &mut Faults::default()))
             .unwrap_or_default()
-            .into_iter()
-            .map(|item| item.place)
-            .collect()
     }
 
     /// The best place to show for something that a section lacks.

@@ -1,13 +1,16 @@
 //! Mistakes as `rustc` shows them.
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::diagnostic::{Diagnostic, Severity, Style};
 use crate::place::{Place, TextKind};
 
 /// Lines of one place that are shown at most: a list over a thousand lines is shown by its beginning.
 const MOST_LINES: usize = 8;
+
+/// Bytes of one place's lines beyond which only its position is shown.
+const LONGEST_LINES: usize = 8_192;
 
 /// Columns at which long lines are cut; wide enough for any policy that people write by hand.
 const WIDTH: usize = 160;
@@ -21,12 +24,25 @@ pub(crate) fn render(diagnostic: &Diagnostic, style: Style) -> String {
         .primary_title(&diagnostic.message)
         .id(diagnostic.code.as_str());
     let mut group = Group::with_title(title);
-    if let Some(place) = &diagnostic.place {
-        group = group.element(snippet(
-            place,
-            diagnostic.label.as_deref(),
-            AnnotationKind::Primary,
-        ));
+    match &diagnostic.place {
+        // Something the whole file lacks: no line of it is to blame.
+        Some(place) if place.span() == (0..0) => {
+            group = group.element(Origin::path(place.file().unwrap_or_default()));
+        }
+        Some(place) if place.lines_text().len() > LONGEST_LINES => {
+            let path = place.file().unwrap_or_default();
+            group = group.element(Origin::path(path).line(place.line()).char_column(place.column()));
+        }
+        Some(place) => {
+            let label = diagnostic.label.as_deref();
+            match place.kind() {
+                TextKind::Variable(_) => group = group.element(Origin::path("environment")),
+                TextKind::Flag(_) => group = group.element(Origin::path("command line")),
+                TextKind::File(_) | TextKind::BuiltIn => {}
+            }
+            group = group.element(snippet(place, label, AnnotationKind::Primary));
+        }
+        None => {}
     }
     if let Some((place, label)) = &diagnostic.related {
         group = group.element(snippet(place, Some(label), AnnotationKind::Context));
@@ -38,10 +54,9 @@ pub(crate) fn render(diagnostic: &Diagnostic, style: Style) -> String {
         Style::Plain => Renderer::plain(),
         Style::Coloured => Renderer::styled(),
     };
-    renderer
-        .decor_style(DecorStyle::Ascii)
-        .term_width(WIDTH)
-        .render(&[group])
+    let rendered = renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH).render(&[group]);
+    let lines: Vec<&str> = rendered.lines().map(str::trim_end).collect();
+    lines.join("\n")
 }
 
 /// The lines of a place, cut out so that the cost follows the place and not the file.
@@ -60,14 +75,8 @@ fn snippet<'d>(
     let text = place.lines_text().get(..shown).unwrap_or_default();
     let start = place.span().start.saturating_sub(lines.start).min(shown);
     let end = place.span().end.saturating_sub(lines.start).min(shown);
-    let path = match place.kind() {
-        TextKind::File(name) => name.as_str(),
-        TextKind::Variable(_) => "environment",
-        TextKind::Flag(_) => "command line",
-        TextKind::BuiltIn => "built-in default",
-    };
     Snippet::source(text)
-        .path(path)
+        .path(place.file())
         .line_start(place.line())
         .line_numbering(matches!(place.kind(), TextKind::File(_)))
         .annotation(kind.span(start..end).label(label))

@@ -178,15 +178,14 @@ fn sort(diagnostics: &mut [Diagnostic]) {
 const MOST_REPORTED: usize = 100;
 
 fn bounded(mut errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let left_out = errors.len().saturating_sub(MOST_REPORTED);
+    let left_out = errors.len() > MOST_REPORTED;
     errors.truncate(MOST_REPORTED);
     if errors.is_empty() {
         // Cannot happen: a section that is not read has noted why. Refusing is still the safe answer.
         errors.push(Diagnostic::error(crate::Code::Invalid, None, "the policy could not be read"));
     }
-    if left_out > 0 {
-        let message = format!("{left_out} more mistakes are not shown");
-        errors.push(Diagnostic::error(crate::Code::Invalid, None, message));
+    if left_out {
+        errors.push(Diagnostic::error(crate::Code::Invalid, None, "there are more mistakes than are shown"));
     }
     debug_assert!(errors.iter().all(|error| error.severity == Severity::Error));
     errors

@@ -32,6 +32,16 @@ pub(crate) fn nearest<'c>(
         .map(|(_, _, candidate)| candidate)
 }
 
+/// As [`nearest`], and an abbreviation is taken for the word that it begins.
+pub(crate) fn nearest_word<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str> + Clone) -> Option<&'c str> {
+    const SHORTEST_ABBREVIATION: usize = 2;
+    let near = nearest(word, candidates.clone());
+    let begins = |candidate: &&str| {
+        word.chars().count() >= SHORTEST_ABBREVIATION && candidate.starts_with(&word.to_lowercase())
+    };
+    near.or_else(|| candidates.into_iter().find(begins))
+}
+
 /// Text of the policy in a message: in backquotes, control characters escaped, long text cut.
 pub(crate) fn quoted(text: &str) -> String {
     const MOST_SHOWN: usize = 80;

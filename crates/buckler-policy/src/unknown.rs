@@ -57,7 +57,11 @@ pub(crate) fn unknown(section: &str, name: &str, is_section: bool, place: &Place
 
 fn not_in_this_release(later: &str, purpose: &str, place: &Place) -> Diagnostic {
     let is_section = !later.contains('.');
-    let shown = if is_section { format!("`[{later}]`") } else { format!("`{later}`") };
+    let shown = match later {
+        "route" => "`[[route]]`".to_owned(),
+        _ if is_section => format!("`[{later}]`"),
+        _ => format!("`{later}`"),
+    };
     let message = format!("{shown} is not enforced by this release ({purpose})");
     let mut error = Diagnostic::error(Code::NotInThisRelease, Some(place.clone()), message);
     error.key = Some(later.to_owned());
@@ -80,15 +84,15 @@ enum Meant {
 
 fn meant(section: &str, name: &str) -> Option<Meant> {
     let plain = name.to_lowercase().replace('-', "_");
+    let here = || keys_of(section).chain(subsections_of(section));
+    if let Some(near) = nearest(name, here().map(|path| split(path).1)) {
+        return here().find(|path| split(path).1 == near).map(Meant::Here);
+    }
     if let Some(path) = elsewhere(section, &plain) {
         return Some(Meant::Elsewhere(path));
     }
     if let Some(path) = alias(section, &plain) {
         return Some(Meant::Called(path));
-    }
-    let here = || keys_of(section).chain(subsections_of(section));
-    if let Some(near) = nearest(name, here().map(|path| split(path).1)) {
-        return here().find(|path| split(path).1 == near).map(Meant::Here);
     }
     let later = later::LATER.iter().map(|(path, _)| *path);
     let later = later.filter(|path| split(path).0 == section);

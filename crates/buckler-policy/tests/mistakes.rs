@@ -3,13 +3,21 @@
 mod common;
 
 use buckler_policy::{Host, Sources};
+/// A snapshot without the expression that made it.
+macro_rules! assert_page {
+    ($page:expr) => {{
+        let page = $page;
+        insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(page) });
+    }};
+}
+
 use common::{COMPLETE, development, load, page, with_flag, with_variables};
 
 #[test]
 fn an_empty_file_says_what_production_needs() {
     let in_process = Sources::new(Host::InProcess).file("buckler.toml", "").load();
     let nothing = Sources::new(Host::Gateway).load();
-    insta::assert_snapshot!(page([
+    assert_page!(page([
         ("gateway, empty file", load("")),
         ("gateway, no file", nothing),
         ("gateway, staging", load("environment = \"staging\"")),
@@ -34,7 +42,7 @@ fn names_that_are_no_keys() {
         ("dotted", "server.timeouts.heder = \"1s\""),
         ("inline table", "content = { json = { depht = 3 } }"),
     ];
-    insta::assert_snapshot!(page(cases.map(|(title, text)| (title, development(text)))));
+    assert_page!(page(cases.map(|(title, text)| (title, development(text)))));
 }
 
 #[test]
@@ -46,7 +54,7 @@ fn what_this_release_does_not_enforce() {
         ("key", "[content]\nunknown_fields = \"reject\""),
         ("misspelt", "[websockets]\nrate = 1"),
     ];
-    insta::assert_snapshot!(page(cases.map(|(title, text)| (title, development(text)))));
+    assert_page!(page(cases.map(|(title, text)| (title, development(text)))));
 }
 
 #[test]
@@ -73,7 +81,7 @@ fn values_of_the_wrong_type_or_size() {
         ("unknown word", "[log]\nformat = \"xml\""),
         ("no date", "[server]\nlisten = [1979-05-27]"),
     ];
-    insta::assert_snapshot!(page(cases.map(|(title, text)| {
+    assert_page!(page(cases.map(|(title, text)| {
         let loaded = if text.starts_with("environment") { load(text) } else { development(text) };
         (title, loaded)
     })));
@@ -95,7 +103,7 @@ fn addresses_and_names() {
         ("paths", "[headers]\nno_store_paths = [\"account\", \"/a/../b\", \"/a?b\"]"),
         ("target larger than head", "[server.limits]\nhead = \"1KiB\""),
     ];
-    insta::assert_snapshot!(page(cases.map(|(title, text)| (title, development(text)))));
+    assert_page!(page(cases.map(|(title, text)| (title, development(text)))));
 }
 
 // R04
@@ -112,7 +120,7 @@ fn header_fields() {
         ("force", "[headers]\nforce = [\"X-Frame-Options\", \"X-Custom\"]"),
         ("remove", "[headers]\nremove = [\"Content-Length\", \"X-Frame-Options\", \"X Y\"]"),
     ];
-    insta::assert_snapshot!(page(cases.map(|(title, text)| (title, development(text)))));
+    assert_page!(page(cases.map(|(title, text)| (title, development(text)))));
 }
 
 // R05
@@ -129,7 +137,7 @@ fn cors() {
     ];
     let plain = format!("{COMPLETE}[cors]\norigins = [\"https://a.example\", \"http://b.example\"]");
     let cases = cases.map(|(title, text)| (title, development(text)));
-    insta::assert_snapshot!(page(cases.into_iter().chain([("plain http", load(&plain))])));
+    assert_page!(page(cases.into_iter().chain([("plain http", load(&plain))])));
 }
 
 // R01
@@ -137,7 +145,7 @@ fn cors() {
 fn transport() {
     let host = "[server]\nhosts = [\"a.example\"]\n";
     let tls = |rest: &str| load(&format!("{host}{rest}"));
-    insta::assert_snapshot!(page([
+    assert_page!(page([
         ("self-signed", tls("[server.tls]\nmode = \"self-signed\"")),
         ("off without proxies", tls("[server.tls]\nmode = \"off\"")),
         ("off behind a proxy", tls("trusted_proxies = [\"10.0.0.1\"]\n[server.tls]\nmode = \"off\"")),
@@ -168,7 +176,7 @@ fn what_is_no_toml() {
     ];
     let cases = cases.map(|(title, text)| (title, load(&format!("environment = \"development\"\n{text}"))));
     let large = load(&"#".repeat((1 << 20) + 1));
-    insta::assert_snapshot!(page(cases.into_iter().chain([("too large", large)])));
+    assert_page!(page(cases.into_iter().chain([("too large", large)])));
 }
 
 #[test]
@@ -191,7 +199,7 @@ fn the_environment_and_flags() {
         ("flag", with_flag("server.listen", "0.0.0.0", "--listen")),
         ("flag of no key", with_flag("server.lisen", "0.0.0.0:1", "--listen")),
     ];
-    insta::assert_snapshot!(page(cases.into_iter().chain(flags)));
+    assert_page!(page(cases.into_iter().chain(flags)));
 }
 
 #[test]
@@ -226,7 +234,7 @@ default = [\"600/minute per ip\"]
     let variables = [("BUCKLER_CONTENT__MAX_BODY", "10M"), ("BUCKLER_SERVER_HOSTS", "a.example")];
     let loaded = with_variables(text, &variables);
     let errors = loaded.expect_err("a policy of mistakes");
-    insta::assert_snapshot!(errors.render(buckler_policy::Style::Plain));
-    insta::assert_snapshot!("as_data", serde_json::to_string_pretty(&errors).expect("JSON"));
+    assert_page!(errors.render(buckler_policy::Style::Plain));
+    assert_page!(serde_json::to_string_pretty(&errors).expect("JSON"));
     assert!(errors.render(buckler_policy::Style::Coloured).contains("\u{1b}["));
 }

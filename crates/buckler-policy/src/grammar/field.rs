@@ -11,17 +11,10 @@ const LONGEST_VALUE: usize = 4_096;
 /// Methods that a browser never sends from a script (Fetch §2.2.1, "forbidden method").
 const FORBIDDEN_METHODS: [&str; 3] = ["CONNECT", "TRACE", "TRACK"];
 
-/// A request field by name, lower case.
-pub(crate) const REQUEST_FIELD: Written<String> = Written {
+/// A field by name, lower case.
+pub(crate) const FIELD_NAME: Written<String> = Written {
     what: "the name of a header field",
     words: "the name of a header field such as `\"Authorization\"`; case does not matter",
-    read: field_name,
-};
-
-/// A response field by name, lower case.
-pub(crate) const ENTITY_FIELD: Written<String> = Written {
-    what: "the name of a header field",
-    words: "the name of a header field such as `\"Content-Language\"`; case does not matter",
     read: field_name,
 };
 
@@ -41,10 +34,11 @@ pub(crate) const fn field_value(
     Written { what, words, read }
 }
 
-fn field_name(text: &str) -> Result<String, Complaint> {
+/// A field by name, lower case.
+pub(crate) fn field_name(text: &str) -> Result<String, Complaint> {
     if text == "*" {
         return Err(Complaint::new("`*` is not a name")
-            .help("list the names; browsers take `*` for a name as soon as credentials are sent"));
+            .help("list the names; browsers take `*` for one as soon as credentials are sent"));
     }
     if !is_token(text.as_bytes()) {
         let reason = "letters, digits and !#$%&'*+-.^_`|~ are allowed (RFC 9110 §5.6.2)";

@@ -9,14 +9,14 @@ mod scalar;
 mod secret;
 mod written;
 
-pub(crate) use field::{ENTITY_FIELD, METHOD, REQUEST_FIELD, field_value};
+pub(crate) use field::{FIELD_NAME, METHOD, field_name, field_value};
 pub(crate) use list::List;
 pub(crate) use name::{APP_TARGET, CIDR, HOST, LISTEN, MEDIA, ORIGIN, PATH, TEXT};
 pub(crate) use policies::{csp, permissions, referrer, strict_transport};
 pub(crate) use quantity::{DurationBetween, Rate, Size};
 pub(crate) use scalar::{Boolean, Integer, OneOf};
 pub(crate) use secret::SecretRef;
-pub(crate) use written::Written;
+pub(crate) use written::{Complaint, Written};
 
 use serde_json::Value;
 

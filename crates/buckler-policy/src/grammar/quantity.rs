@@ -53,7 +53,10 @@ impl Grammar for DurationBetween {
                 .help(format!("write \"{number}s\" for seconds or \"{number}ms\" for milliseconds"));
             return None;
         }
-        let text = node.text("a duration", faults)?;
+        let Some(text) = node.text() else {
+            node.wrong_type("a duration", faults).help(DURATION_HELP);
+            return None;
+        };
         let Some(milliseconds) = quantity(text, &TIME_UNITS) else {
             refuse_quantity(node, text, "a duration", &TIME_UNITS, DURATION_HELP, faults);
             return None;
@@ -94,7 +97,10 @@ impl Grammar for Size {
                 text.parse().ok()
             }
             _ => {
-                let text = node.text("a size", faults)?;
+                let Some(text) = node.text() else {
+                    node.wrong_type("a size", faults).help(SIZE_HELP);
+                    return None;
+                };
                 let Some(bytes) = quantity(text, &SIZE_UNITS) else {
                     refuse_quantity(node, text, "a size", &SIZE_UNITS, SIZE_HELP, faults);
                     return None;
@@ -133,7 +139,10 @@ impl Grammar for Rate {
     type Value = u64;
 
     fn parse(&self, node: &Node, faults: &mut Faults) -> Option<u64> {
-        let text = node.text("a rate", faults)?;
+        let Some(text) = node.text() else {
+            node.wrong_type("a rate", faults).help(RATE_HELP);
+            return None;
+        };
         let rate = text.strip_suffix("/s").and_then(|size| quantity(size, &SIZE_UNITS));
         let Some(rate) = rate else {
             faults

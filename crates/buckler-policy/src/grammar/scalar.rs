@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Grammar, Shape};
 use crate::diagnostic::{Code, Faults};
 use crate::node::{Node, NodeValue};
-use crate::suggest::{nearest, quoted};
+use crate::suggest::{nearest_word, quoted};
 
 /// `true` or `false`.
 pub(crate) struct Boolean;
@@ -112,11 +112,14 @@ impl<T: Copy + Sync> Grammar for OneOf<T> {
     type Value = T;
 
     fn parse(&self, node: &Node, faults: &mut Faults) -> Option<T> {
-        let text = node.text("a string", faults)?;
+        let Some(text) = node.text() else {
+            node.wrong_type("a string", faults).help(format!("write {}", self.listed("or")));
+            return None;
+        };
         if let Some((_, value)) = self.words.iter().find(|(word, _)| *word == text) {
             return Some(*value);
         }
-        let near = nearest(text, self.words.iter().map(|(word, _)| *word));
+        let near = nearest_word(text, self.words.iter().map(|(word, _)| *word));
         let fault = faults.refuse(Code::Invalid, &node.place, format!("{} is not one of the known values", quoted(text)));
         fault.label(format!("expected {}", self.listed("or")));
         if let Some(near) = near {

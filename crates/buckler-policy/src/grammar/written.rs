@@ -37,7 +37,15 @@ impl<T: Sync> Grammar for Written<T> {
     type Value = T;
 
     fn parse(&self, node: &Node, faults: &mut Faults) -> Option<T> {
-        let text = node.text("a string", faults)?;
+        let Some(text) = node.text() else {
+            let written = node.place.excerpt();
+            let fault = node.wrong_type("a string", faults);
+            fault.help = match (self.read)(written) {
+                Ok(_) => Some(format!("write \"{written}\"")),
+                Err(complaint) => complaint.help,
+            };
+            return None;
+        };
         match (self.read)(text) {
             Ok(value) => Some(value),
             Err(complaint) => {

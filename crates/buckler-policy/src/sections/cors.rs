@@ -7,7 +7,7 @@ use buckler_http::origin::OriginPattern;
 use super::{Section, section_mode};
 use crate::diagnostic::Code;
 use crate::grammar::{
-    Boolean, DurationBetween, ENTITY_FIELD, List, METHOD, ORIGIN, OneOf, REQUEST_FIELD, Written,
+    Boolean, DurationBetween, FIELD_NAME, List, METHOD, ORIGIN, OneOf, Written,
 };
 use crate::key::{About, Key, Preset};
 use crate::provenance::Origin;
@@ -75,7 +75,7 @@ pub(crate) static HEADERS: Key<List<Written<String>>> = Key {
         example: "[\"Authorization\", \"Content-Type\", \"X-CSRF-Token\"]",
         aliases: &["allow_headers", "allowed_headers", "request_headers"],
     },
-    grammar: List { item: REQUEST_FIELD, not_empty: None },
+    grammar: List { item: FIELD_NAME, not_empty: None },
 };
 
 pub(crate) static EXPOSE: Key<List<Written<String>>> = Key {
@@ -87,7 +87,7 @@ pub(crate) static EXPOSE: Key<List<Written<String>>> = Key {
         example: "[\"X-Request-ID\", \"X-Total-Count\"]",
         aliases: &["expose_headers", "exposed_headers"],
     },
-    grammar: List { item: ENTITY_FIELD, not_empty: None },
+    grammar: List { item: FIELD_NAME, not_empty: None },
 };
 
 pub(crate) static MAX_AGE: Key<DurationBetween> = Key {
@@ -114,7 +114,21 @@ pub(crate) fn read(reader: &mut Reader) -> Option<Option<Cors>> {
     let headers = reader.read(&HEADERS);
     let expose = reader.read(&EXPOSE);
     let max_age = reader.read(&MAX_AGE);
-    check(reader, origins.as_ref()?.as_deref(), credentials);
+    if let Some(None) = origins
+        && reader.is_absent(&ORIGINS)
+    {
+        reader
+            .conflict(&ORIGINS, Code::Missing, "`cors.origins` is missing: the section allows nobody")
+            .help("write origins = [\"https://app.example.com\"], or remove `[cors]` to leave it to the app");
+    }
+    if credentials == Some(true) {
+        refuse_everybody_as_user(reader);
+    }
+    if let Some(Some(origins)) = &origins
+        && reader.is_deployed()
+    {
+        warn_of_plain_http(reader, origins);
+    }
     Some(Some(Cors {
         mode: mode?,
         origins: origins?.unwrap_or_default(),
@@ -138,43 +152,29 @@ fn leave_to_the_app(reader: &mut Reader) {
     provenance.set(&MAX_AGE, unset(), "off");
 }
 
-fn check(reader: &mut Reader, origins: Option<&[OriginPattern]>, credentials: Option<bool>) {
-    let Some(origins) = origins else {
-        if reader.is_absent(&ORIGINS) {
-            reader
-                .conflict(&ORIGINS, Code::Missing, "`cors.origins` is missing: the section allows nobody")
-                .help("write origins = [\"https://app.example.com\"], or remove `[cors]` to leave it to the app");
-        }
-        return;
-    };
-    if origins.iter().any(OriginPattern::is_any) && credentials == Some(true) {
-        let credentials_place = reader.place_of(&CREDENTIALS);
-        let error = reader.conflict(
-            &ORIGINS,
-            Code::Conflict,
-            "`cors`: `*` together with credentials would let every site act as the signed-in user",
-        );
-        error
-            .label("any origin")
-            .help("list the origins, or write credentials = false");
-        if let Some(place) = credentials_place {
-            error.related(place, "with credentials");
-        }
-    }
-    if reader.is_deployed() {
-        warn_of_plain_http(reader, origins);
+/// Looks at what is written, so that another mistake in the list does not hide this one.
+fn refuse_everybody_as_user(reader: &mut Reader) {
+    let items = reader.items(&ORIGINS);
+    let Some(any) = items.iter().find(|item| item.text() == Some("*")) else { return };
+    let credentials = reader.place_of(&CREDENTIALS);
+    let message = "`cors`: `*` together with credentials would let every site act as the signed-in user";
+    let error = reader.conflict(&ORIGINS, Code::Conflict, message);
+    error.place = Some(any.place.clone());
+    error.label("any origin").help("list the origins, or write credentials = false");
+    if let Some(place) = credentials {
+        error.related(place, "with credentials");
     }
 }
 
 fn warn_of_plain_http(reader: &mut Reader, origins: &[OriginPattern]) {
-    let places = reader.item_places(&ORIGINS);
+    let items = reader.items(&ORIGINS);
     for (at, origin) in origins.iter().enumerate() {
         if origin.to_string().starts_with("http://") {
             let message = format!("`cors.origins`: whoever is on the network can change what {origin} serves");
             let warning = reader.warn(&ORIGINS, Code::Weak, message);
             warning.help("serve the front end over https");
-            if let Some(place) = places.get(at) {
-                warning.place = Some(place.clone());
+            if let Some(item) = items.get(at) {
+                warning.place = Some(item.place.clone());
             }
         }
     }

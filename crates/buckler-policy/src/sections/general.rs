@@ -46,8 +46,10 @@ pub(crate) static MODE_OVER_ALL: Key<OneOf<Mode>> = Key {
 
 /// Reads both; they come first because every other default depends on them.
 pub(crate) fn read(reader: &mut Reader) {
-    if let Some(environment) = reader.read(&ENVIRONMENT) {
-        reader.environment = environment;
+    match reader.read(&ENVIRONMENT) {
+        Some(environment) => reader.environment = environment,
+        // Which demands hold is not known, so nothing is said to be missing.
+        None => reader.settings.incomplete = true,
     }
     if let Some(mode) = reader.read(&MODE_OVER_ALL) {
         reader.mode = mode;

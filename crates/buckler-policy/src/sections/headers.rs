@@ -1,13 +1,14 @@
 //! `[headers]`: security header fields of every answer.
 
 use super::{Section, csp, section_mode};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::Code;
 use crate::grammar::{
-    Boolean, ENTITY_FIELD, List, OneOf, PATH, Written, field_value, permissions, referrer, strict_transport,
+    Boolean, Complaint, List, OneOf, PATH, Written, field_name, field_value, permissions, referrer, strict_transport,
 };
 use crate::key::{About, Key, Preset};
 use crate::reader::Reader;
 use crate::settings::{Headers, Mode};
+use crate::suggest::nearest;
 
 pub(crate) static SECTION: Section = Section {
     path: "headers",
@@ -231,7 +232,14 @@ pub(crate) static FORCE: Key<List<Written<String>>> = Key {
         example: "[\"Content-Security-Policy\"]",
         aliases: &["override", "overwrite"],
     },
-    grammar: List { item: ENTITY_FIELD, not_empty: None },
+    grammar: List {
+        item: Written {
+            what: "a field that this section sets",
+            words: "the name of a field that this section sets, such as `\"Content-Security-Policy\"`; case does not matter",
+            read: managed,
+        },
+        not_empty: None,
+    },
 };
 
 pub(crate) static REMOVE: Key<List<Written<String>>> = Key {
@@ -243,7 +251,14 @@ pub(crate) static REMOVE: Key<List<Written<String>>> = Key {
         example: "[\"Server\", \"X-Powered-By\", \"X-Runtime\"]",
         aliases: &["strip", "hide", "proxy_hide_header"],
     },
-    grammar: List { item: ENTITY_FIELD, not_empty: None },
+    grammar: List {
+        item: Written {
+            what: "a field that can be removed",
+            words: "the name of a header field such as `\"Server\"`; case does not matter",
+            read: removable,
+        },
+        not_empty: None,
+    },
 };
 
 pub(crate) fn read(reader: &mut Reader) -> Option<Headers> {
@@ -261,7 +276,6 @@ pub(crate) fn read(reader: &mut Reader) -> Option<Headers> {
     let force = reader.read(&FORCE);
     let remove = reader.read(&REMOVE);
     let content_security_policy = csp::read(reader);
-    check_names(reader, force.as_deref().unwrap_or_default(), remove.as_deref().unwrap_or_default());
     Some(Headers {
         mode: mode?,
         content_security_policy: content_security_policy?,
@@ -291,35 +305,26 @@ fn read_hsts(reader: &mut Reader) -> Option<Option<String>> {
     Some(hsts)
 }
 
-fn check_names(reader: &mut Reader, force: &[String], remove: &[String]) {
-    let mut found = Vec::new();
-    let places = reader.item_places(&FORCE);
-    for (at, name) in force.iter().enumerate() {
-        if !MANAGED.iter().any(|(field, _)| field == name) {
-            let message = format!("`headers.force`: this section sets no `{name}`");
-            let mut error = Diagnostic::error(Code::Conflict, places.get(at).cloned(), message);
-            error.key = Some(FORCE.about.path.to_owned());
-            let fields: Vec<&str> = MANAGED.iter().map(|(field, _)| *field).collect();
-            error.help(format!("it sets {}", fields.join(", ")));
-            found.push(error);
-        }
+fn managed(text: &str) -> Result<String, Complaint> {
+    let name = field_name(text)?;
+    if MANAGED.iter().any(|(field, _)| *field == name) {
+        return Ok(name);
     }
-    let places = reader.item_places(&REMOVE);
-    for (at, name) in remove.iter().enumerate() {
-        let managed = MANAGED.iter().find(|(field, _)| field == name);
-        let needed = NEVER_REMOVED.contains(&name.as_str());
-        let help = match managed {
-            Some((_, key)) => format!("to send none, set `{key}` to the value that switches it off"),
-            None => "leave it away from the list".to_owned(),
-        };
-        if managed.is_some() || needed {
-            let reason = if needed { "answers do not work without it" } else { "this section sets it" };
-            let message = format!("`headers.remove`: `{name}` cannot be removed: {reason}");
-            let mut error = Diagnostic::error(Code::Conflict, places.get(at).cloned(), message);
-            error.key = Some(REMOVE.about.path.to_owned());
-            error.help(help);
-            found.push(error);
-        }
+    let fields: Vec<&str> = MANAGED.iter().map(|(field, _)| *field).collect();
+    let complaint = Complaint::new("there is no value of the policy to replace the app's with");
+    Err(match nearest(&name, fields.iter().copied()) {
+        Some(near) => complaint.help(format!("did you mean \"{near}\"?")),
+        None => complaint.help(format!("the fields are {}", fields.join(", "))),
+    })
+}
+
+fn removable(text: &str) -> Result<String, Complaint> {
+    let name = field_name(text)?;
+    if let Some((_, key)) = MANAGED.iter().find(|(field, _)| *field == name) {
+        return Err(Complaint::new("the policy sets it itself").help(format!("`{key}` is the key that switches it off")));
     }
-    reader.errors.append(&mut found);
+    if NEVER_REMOVED.contains(&name.as_str()) {
+        return Err(Complaint::new("answers do not work without it"));
+    }
+    Ok(name)
 }

@@ -80,3 +80,6 @@ const fn section_mode(path: &'static str, doc: &'static str) -> Key<OneOf<Mode>>
         grammar: MODE,
     }
 }
+
+#[cfg(test)]
+mod declarations_tests;

@@ -242,13 +242,13 @@ fn read_limits(reader: &mut Reader) -> Option<HeadLimits> {
 }
 
 fn check_listeners(reader: &mut Reader, listen: &[SocketAddr], redirect: Option<&SocketAddr>) {
-    let places = reader.item_places(&LISTEN_ON);
+    let items = reader.items(&LISTEN_ON);
     let mut seen = BTreeSet::new();
     for (at, address) in listen.iter().enumerate() {
         if address.port() != 0 && !seen.insert(*address) {
             let error = reader.conflict(&LISTEN_ON, Code::Conflict, format!("`server.listen`: {address} is listed twice"));
-            if let Some(place) = places.get(at) {
-                error.place = Some(place.clone());
+            if let Some(item) = items.get(at) {
+                error.place = Some(item.place.clone());
             }
         }
     }
