@@ -153,6 +153,9 @@ mod tests {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
+    /// What it is about, `--python`, `$VIRTUAL_ENV`, the current folder, what is found.
+    type Case = (&'static str, Option<&'static str>, Option<&'static str>, &'static str, Option<Source>);
+
     #[test]
     fn the_order_of_the_search() {
         // R09, R80
@@ -167,8 +170,6 @@ mod tests {
         fs::create_dir_all(at("broken/.venv")).unwrap();
         let path = Some(at("usr").into_os_string());
 
-        // What it is about, `--python`, `$VIRTUAL_ENV`, the current folder, what is found.
-        type Case = (&'static str, Option<&'static str>, Option<&'static str>, &'static str, Option<Source>);
         let cases: &[Case] = &[
             ("a name that is nowhere", Some("python9"), None, "with", None),
             ("a path that is nowhere", Some("./bin/python"), None, "with", None),
