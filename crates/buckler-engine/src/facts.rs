@@ -71,6 +71,13 @@ pub(crate) enum Credentials {
     Absent,
 }
 
+/// What a refusal would leave on the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    Body,
+    Nothing,
+}
+
 /// Owned facts, filled as the stages find them.
 #[derive(Debug)]
 pub(crate) struct Facts {
@@ -83,6 +90,7 @@ pub(crate) struct Facts {
     pub(crate) source: Source,
     pub(crate) host: Option<HeaderValue>,
     pub(crate) credentials: Credentials,
+    pub(crate) body: Unread,
     pub(crate) sharing: Sharing,
 }
 
@@ -99,6 +107,7 @@ impl Facts {
             source: Source::Connection,
             host: None,
             credentials: if personal { Credentials::Present } else { Credentials::Absent },
+            body: if head.has_body() { Unread::Body } else { Unread::Nothing },
             sharing: Sharing::AppsOwn,
         }
     }

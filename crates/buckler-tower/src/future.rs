@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use buckler_engine::answer::AnswerBody as BodyAction;
 use buckler_engine::{Exchange, Reason, Traffic};
 use bytes::Bytes;
-use http::{Request, Response, request};
+use http::{Request, Response, Version, request};
 use http_body::Body;
 use tower_service::Service;
 
@@ -25,11 +25,12 @@ pub(crate) struct Waiting {
     exchange: Option<Exchange>,
     shared: Arc<Shared>,
     watch: Arc<Watch>,
+    version: Version,
 }
 
 impl Waiting {
-    pub(crate) fn new(exchange: Exchange, shared: Arc<Shared>) -> Self {
-        Self { exchange: Some(exchange), shared, watch: Arc::default() }
+    pub(crate) fn new(exchange: Exchange, shared: Arc<Shared>, version: Version) -> Self {
+        Self { exchange: Some(exchange), shared, watch: Arc::default(), version }
     }
 
     pub(crate) fn watch(&self) -> Arc<Watch> {
@@ -53,14 +54,14 @@ impl Waiting {
         }
         let shared = Arc::clone(&self.shared);
         if let Some(finding) = watched.refused {
-            return answer(&shared, exchange.refuse(finding, traffic, shared.now()));
+            return answer(&shared, exchange.refuse(finding, traffic, shared.now()), self.version);
         }
         let answered = match watched.fault {
             Some(fault) => Err(fault.into()),
             None => answered.map_err(|error| Reason::from(Fault::of(&error))),
         };
         match answered {
-            Err(reason) => answer(&shared, exchange.fail(reason, traffic, shared.now())),
+            Err(reason) => answer(&shared, exchange.fail(reason, traffic, shared.now()), self.version),
             Ok(response) => self.pass_on(exchange, response, traffic.bytes_in),
         }
     }

@@ -1,8 +1,8 @@
 //! Between the types of the `http` crate and the engine's.
 
-use buckler_engine::{Reply, RequestEdits};
+use buckler_engine::{AfterReply, Reply, RequestEdits};
 use buckler_http::head::{Head, Version};
-use http::{HeaderMap, HeaderName, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, Uri, header};
 
 /// The target as it stands on the request line. The `http` crate keeps its parts in one string, so origin and
 /// asterisk form cost nothing; an absolute one is put together again.
@@ -44,19 +44,16 @@ pub(crate) fn apply(edits: &RequestEdits, fields: &mut HeaderMap) {
 }
 
 /// The answer of the engine's own as a response without its body.
-pub(crate) fn response(reply: Reply) -> (Response<()>, bytes::Bytes) {
+pub(crate) fn response(reply: Reply, version: http::Version) -> (Response<()>, bytes::Bytes) {
     let mut response = Response::new(());
     *response.status_mut() = reply.status;
     let fields = response.headers_mut();
     for (name, value) in reply.fields {
         fields.append(name, value);
     }
-    if reply.connection == buckler_engine::AfterReply::Close {
-        response.extensions_mut().insert(CloseConnection);
+    // HTTP/2 has no such field and closes streams, not connections (RFC 9113 §8.2.2).
+    if reply.connection == AfterReply::Close && version < http::Version::HTTP_2 {
+        fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     (response, reply.body)
 }
-
-/// Set on answers after which the connection is not worth keeping.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CloseConnection;

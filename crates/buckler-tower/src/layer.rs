@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use buckler_engine::{Admission, BodyPlan, Ended, Engine, Opening, Record, Timestamp, Traffic};
 use buckler_http::connection::{Connection, Peer, Scheme};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -194,12 +194,12 @@ where
             engine.open(&head, &context)
         }));
         match opening.unwrap_or_else(|_panic| engine.broken(method, target.as_bytes(), &context)) {
-            Opening::Answer(ended) => ResponseFuture::ready(answer(shared, *ended)),
+            Opening::Answer(ended) => ResponseFuture::ready(answer(shared, *ended, request.version())),
             Opening::Admit(admission) => match self.unready.take() {
                 Some(fault) => {
                     let (_, exchange) = admission.into_parts();
                     let ended = exchange.fail(fault.into(), Traffic::default(), shared.now());
-                    ResponseFuture::ready(answer(shared, ended))
+                    ResponseFuture::ready(answer(shared, ended, request.version()))
                 }
                 None => self.admit(request, *admission),
             },
@@ -217,7 +217,7 @@ impl<S> Buckler<S> {
         request.extensions_mut().insert(admitted);
         let (inspector, exchange) = admission.into_parts();
         let plan = inspector.plan();
-        let waiting = Waiting::new(exchange, Arc::clone(&self.shared));
+        let waiting = Waiting::new(exchange, Arc::clone(&self.shared), request.version());
         let judge = Judge::new(inspector, waiting.watch());
         let (parts, body) = request.into_parts();
         match plan {
@@ -237,9 +237,9 @@ impl<S> Buckler<S> {
 }
 
 /// Sends an answer of the engine's own and writes it down.
-pub(crate) fn answer<R>(shared: &Shared, ended: Ended) -> Response<AnswerBody<R>> {
+pub(crate) fn answer<R>(shared: &Shared, ended: Ended, version: Version) -> Response<AnswerBody<R>> {
     let Ended { reply, mut record } = ended;
-    let (response, body) = response(reply);
+    let (response, body) = response(reply, version);
     record.bytes_out = body.len() as u64;
     shared.observe(record);
     response.map(|()| AnswerBody::own(body, None))

@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::check::cors::Sharing;
 use crate::engine::Engine;
-use crate::facts::Facts;
+use crate::facts::{Facts, Unread};
+use crate::reason::Reason;
 use crate::rules::Rules;
 use crate::stage::Violation;
 
@@ -27,7 +28,7 @@ pub struct Reply {
     pub fields: FieldList,
     /// Its body; empty for `HEAD`.
     pub body: Bytes,
-    /// Whether the connection can be used again: a refused body is not worth reading to its end.
+    /// Whether the connection can be used again.
     pub connection: AfterReply,
 }
 
@@ -99,7 +100,19 @@ impl Engine {
             fields.push((header::ALLOW, HeaderValue::from_static("")));
         }
         let body = if facts.method == Method::HEAD { Bytes::new() } else { body };
-        Reply { status, fields, body, connection: AfterReply::Close }
+        Reply { status, fields, body, connection: after(facts, violation.reason) }
+    }
+}
+
+/// A refused body is not read to its end, and behind a message that was not understood nobody knows where the
+/// next one begins. Any other refusal costs the client no new handshake.
+fn after(facts: &Facts, reason: Reason) -> AfterReply {
+    match (facts.body, reason) {
+        (Unread::Body, _)
+        | (_, Reason::MalformedRequest | Reason::HeadersTooLarge | Reason::UriTooLong | Reason::Timeout) => {
+            AfterReply::Close
+        }
+        (Unread::Nothing, _) => AfterReply::Keep,
     }
 }
 
