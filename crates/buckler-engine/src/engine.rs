@@ -19,7 +19,7 @@ use crate::reason::Reason;
 use crate::record::{Outcome, Record, ReplyKind};
 use crate::report::Control;
 use crate::rules::Rules;
-use crate::stage::{Finding, Findings, Ledger};
+use crate::stage::{Finding, Findings, Ledger, Stage, Violation};
 
 /// A compiled policy. Immutable; a reload builds another one beside it.
 #[derive(Debug)]
@@ -95,6 +95,25 @@ impl Engine {
         let facts = Facts::new(&Head::new(method, target, Version::Http11), context);
         let exchange = Exchange::new(Arc::clone(self), facts, Findings::new());
         Opening::Answer(Box::new(exchange.fail(Reason::InternalError, Traffic::default(), context.now)))
+    }
+
+    /// The ending of what never became a request: bytes that are no HTTP, a head that did not come to its end.
+    /// Answered and written down like any refusal.
+    pub fn unread(self: &Arc<Self>, reason: Reason, context: &Context) -> Ended {
+        let facts = Facts::new(&Head::new("-", b"-", Version::Http11), context);
+        let stage = match reason {
+            Reason::UriTooLong | Reason::HeadersTooLarge => Stage::HeadLimits,
+            _ => Stage::Framing,
+        };
+        let detail = match reason {
+            Reason::UriTooLong => "the request target is longer than this service takes",
+            Reason::HeadersTooLarge => "the request's header fields are larger than this service takes",
+            Reason::Timeout => "the request did not arrive in time",
+            _ => "the request is not valid HTTP",
+        };
+        let finding = Box::new(Finding { stage, violation: Violation::fixed(reason, detail) });
+        let (reply, record) = self.refuse(facts, finding, Findings::new(), context.now);
+        Ended { reply, record }
     }
 
     /// The stages in their order: the cheap ones first, each only on what those before it have made sure.

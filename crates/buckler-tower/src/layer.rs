@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use arc_swap::ArcSwap;
-use buckler_engine::{Admission, BodyPlan, Ended, Engine, Opening, Record, Timestamp, Traffic};
+use buckler_engine::{Admission, BodyPlan, Ended, Engine, Opening, Reason, Record, Timestamp, Traffic};
 use buckler_http::connection::{Connection, Peer, Scheme};
 use bytes::Bytes;
 use http::{Request, Response, Version};
@@ -71,6 +71,10 @@ impl Shared {
         self.time.now()
     }
 
+    fn context(&self, connection: Connection) -> buckler_engine::Context {
+        buckler_engine::Context { connection, now: self.now(), nonce: self.nonces.next() }
+    }
+
     /// A panicking observer loses its record, nothing else.
     pub(crate) fn observe(&self, record: Record) {
         let _caught = catch_unwind(AssertUnwindSafe(|| self.observer.record(record)));
@@ -128,6 +132,17 @@ impl BucklerLayer {
         self.shared.engine.store(Arc::new(engine));
     }
 
+    /// The answer to bytes that never became a request, written down like any refusal. For servers that see
+    /// what their parser refuses.
+    pub fn unread(&self, reason: Reason, connection: Connection) -> Response<Bytes> {
+        let context = self.shared.context(connection);
+        let Ended { reply, mut record } = self.engine().unread(reason, &context);
+        let (response, body) = response(reply, Version::HTTP_11);
+        record.bytes_out = body.len() as u64;
+        self.shared.observe(record);
+        response.map(|()| body)
+    }
+
     /// The engine that judges now.
     pub fn engine(&self) -> Arc<Engine> {
         self.shared.engine.load_full()
@@ -181,11 +196,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shared = &self.shared;
-        let context = buckler_engine::Context {
-            connection: request.extensions().get().copied().unwrap_or(Connection::LOCAL),
-            now: shared.now(),
-            nonce: shared.nonces.next(),
-        };
+        let context = shared.context(request.extensions().get().copied().unwrap_or(Connection::LOCAL));
         let engine = shared.engine.load_full();
         let target = target(request.uri());
         let method = request.method().as_str();
