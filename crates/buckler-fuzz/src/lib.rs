@@ -6,5 +6,7 @@
 //! and `tests/corpus.rs` runs every file through every target.
 
 mod json;
+mod policy;
 
 pub use json::json_scanner;
+pub use policy::policy_text;

@@ -8,7 +8,8 @@ use std::{
 type Target = fn(&[u8]);
 
 /// Name, which is also the folder of its corpus, and function. A new target is one line here.
-const TARGETS: &[(&str, Target)] = &[("json_scanner", buckler_fuzz::json_scanner)];
+const TARGETS: &[(&str, Target)] =
+    &[("json_scanner", buckler_fuzz::json_scanner), ("policy_text", buckler_fuzz::policy_text)];
 
 #[test]
 fn every_corpus_file_passes_through_every_target() {

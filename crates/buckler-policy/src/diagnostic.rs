@@ -107,10 +107,7 @@ impl Diagnostic {
     }
 
     pub(crate) fn warning(code: Code, place: Option<Place>, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(code, place, message)
-        }
+        Self { severity: Severity::Warning, ..Self::error(code, place, message) }
     }
 
     /// What stands under the carets.
@@ -256,12 +253,7 @@ pub(crate) struct Faults(pub(crate) Vec<Diagnostic>);
 
 impl Faults {
     /// Notes a mistake; the returned value takes label and help.
-    pub(crate) fn refuse(
-        &mut self,
-        code: Code,
-        place: &Place,
-        message: impl Into<String>,
-    ) -> &mut Diagnostic {
+    pub(crate) fn refuse(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
         self.push(Diagnostic::error(code, Some(place.clone()), message))
     }
 

@@ -61,6 +61,7 @@ fn masked(text: &str, table: &DeTable<'_>) -> String {
 fn secret_spans(table: &DeTable<'_>, public: &[&str], spans: &mut Vec<Range<usize>>) {
     for (name, value) in table {
         match value.get_ref() {
+            // Masked by lines: a reference is shown but for the arguments of a command.
             DeValue::String(text) if mask::is_reference(text) => {}
             // A section with such a name, `[secrets]`, is not a value; what is in it is looked at by name.
             DeValue::Table(below) => secret_spans(below, public, spans),
@@ -129,7 +130,7 @@ fn syntax_errors(mut faults: Vec<toml::de::Error>, text: &str, place: &Place) ->
     let mut errors: Vec<Diagnostic> = kept.iter().map(|fault| syntax(fault, text, place)).collect();
     if let Some(fault) = cut.and_then(|at| faults.get(at)) {
         let mut error = syntax(fault, text, place);
-        error.message = "not TOML: the list above is not closed".to_owned();
+        "not TOML: the list above is not closed".clone_into(&mut error.message);
         error.help("write `]` after its last item");
         errors.push(error);
     }

@@ -47,15 +47,12 @@ pub(crate) fn overlay(variables: &[(String, String)], settings: &mut Settings) -
 pub(crate) fn override_with(flags: &[Override], settings: &mut Settings) -> Vec<Diagnostic> {
     let mut errors = Vec::new();
     for flag in flags {
-        match sections::key(&flag.key) {
-            Some(key) => {
-                let kind = TextKind::Flag(flag.origin.clone());
-                set(settings, key.about().path, &flag.value, &format!("{} ", flag.origin), kind);
-            }
-            None => {
-                let message = format!("{} sets `{}`, which is no key of the policy", flag.origin, flag.key);
-                errors.push(Diagnostic::error(Code::UnknownKey, None, message));
-            }
+        if let Some(key) = sections::key(&flag.key) {
+            let kind = TextKind::Flag(flag.origin.clone());
+            set(settings, key.about().path, &flag.value, &format!("{} ", flag.origin), kind);
+        } else {
+            let message = format!("{} sets `{}`, which is no key of the policy", flag.origin, flag.key);
+            errors.push(Diagnostic::error(Code::UnknownKey, None, message));
         }
     }
     errors
@@ -64,7 +61,7 @@ pub(crate) fn override_with(flags: &[Override], settings: &mut Settings) -> Vec<
 /// `before` stands in front of the value where it is shown.
 fn set(settings: &mut Settings, path: &'static str, value: &str, before: &str, kind: TextKind) {
     let secret = sections::key(path).is_some_and(|key| key.shape().secret);
-    let shown = if secret && !mask::is_reference(value) { mask::stars(value) } else { value.to_owned() };
+    let shown = if secret { mask::mask_value(value) } else { value.to_owned() };
     let text = Text { kind, shown: format!("{before}{shown}") };
     let end = text.shown.len();
     let place = Place::new(Arc::new(text), before.len()..end);
@@ -75,9 +72,7 @@ fn set(settings: &mut Settings, path: &'static str, value: &str, before: &str, k
 }
 
 fn is_reserved(name: &str) -> bool {
-    RESERVED.iter().any(|(reserved, _)| {
-        name == *reserved || (reserved.ends_with('_') && name.starts_with(reserved))
-    })
+    RESERVED.iter().any(|(reserved, _)| name == *reserved || (reserved.ends_with('_') && name.starts_with(reserved)))
 }
 
 /// Variables that hold secrets the policy refers to: `env:BUCKLER_TLS_KEY` makes that name legitimate.

@@ -25,10 +25,7 @@ pub(crate) enum Preset {
     /// The same everywhere.
     Always(&'static str),
     /// One value in production and staging, one in development.
-    ByEnvironment {
-        deployed: &'static str,
-        development: &'static str,
-    },
+    ByEnvironment { deployed: &'static str, development: &'static str },
     /// Nothing; the text says what that means.
     Unset(&'static str),
     /// The top-level `mode`.
@@ -87,11 +84,7 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
 
 /// Section and name as one path.
 pub(crate) fn join(section: &str, name: &str) -> String {
-    if section.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{section}.{name}")
-    }
+    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
 }
 
 /// The environment variable of a path.

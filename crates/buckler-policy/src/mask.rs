@@ -10,15 +10,17 @@ use std::ops::Range;
 use crate::suggest::nearest;
 
 /// Words in the name of a key that make its value a secret until shown otherwise.
-const SECRET_WORDS: [&str; 10] = [
-    "key", "secret", "pass", "pwd", "token", "credential", "certificate", "dsn", "pepper", "salt",
-];
+const SECRET_WORDS: [&str; 10] =
+    ["key", "secret", "pass", "pwd", "token", "credential", "certificate", "dsn", "pepper", "salt"];
 
 /// Longest name that is compared with the words letter by letter.
 const LONGEST_MISSPELT: usize = 24;
 
 /// What may be shown in place of a secret: how it is referred to, never what it is.
 const REFERENCES: [&str; 3] = ["env:", "file:", "cmd:"];
+
+/// The reference whose arguments are masked.
+const COMMAND: &str = "cmd:";
 
 /// Endings of file names. A value that ends so is a forgotten `file:` and no secret.
 const FILE_ENDINGS: [&str; 5] = [".pem", ".crt", ".cer", ".key", ".der"];
@@ -44,6 +46,22 @@ pub(crate) fn is_reference(value: &str) -> bool {
     REFERENCES.iter().any(|scheme| value.starts_with(scheme)) || looks_like_file(value)
 }
 
+/// A value of the environment or of a flag as it may be shown.
+pub(crate) fn mask_value(value: &str) -> String {
+    let end = match program_end(value) {
+        Some(end) if value.starts_with(COMMAND) => end,
+        _ if is_reference(value) => value.len(),
+        _ => 0,
+    };
+    let (before, secret) = value.split_at_checked(end).unwrap_or(("", value));
+    format!("{before}{}", stars(secret))
+}
+
+/// Where the arguments of a command begin: they may hold a secret themselves.
+fn program_end(value: &str) -> Option<usize> {
+    value.find(char::is_whitespace)
+}
+
 /// Whether text is the name of a certificate or key file.
 pub(crate) fn looks_like_file(value: &str) -> bool {
     value.len() <= LONGEST_FILE_NAME
@@ -53,10 +71,7 @@ pub(crate) fn looks_like_file(value: &str) -> bool {
 
 /// Each byte of `value` but line breaks becomes `*`.
 pub(crate) fn stars(value: &str) -> String {
-    value
-        .bytes()
-        .map(|byte| if byte == b'\n' || byte == b'\r' { char::from(byte) } else { '*' })
-        .collect()
+    value.bytes().map(|byte| if byte == b'\n' || byte == b'\r' { char::from(byte) } else { '*' }).collect()
 }
 
 /// Masks parts of a text that is masked by lines already: what the parser found to be secret values, however
@@ -104,12 +119,11 @@ pub(crate) fn mask_file(text: &str, public: &[&str]) -> String {
 /// Splits a line before the first value that has to be masked.
 fn secret_value_of<'l>(line: &'l str, public: &[&str]) -> Option<(&'l str, &'l str)> {
     line.match_indices('=').find_map(|(at, _)| {
+        let (name, _) = line.split_at_checked(at)?;
         let (_, value) = line.split_at_checked(at + 1)?;
         let blanks = value.len() - value.trim_start_matches([' ', '\t']).len();
         let (before, value) = line.split_at_checked(at + 1 + blanks)?;
-        let name = before
-            .trim_end()
-            .trim_end_matches('=')
+        let name = name
             .trim_end_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'')
             .rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
             .next()?;
@@ -120,7 +134,11 @@ fn secret_value_of<'l>(line: &'l str, public: &[&str]) -> Option<(&'l str, &'l s
         let (ahead, _) = value.split_at_checked(value.floor_char_boundary(LOOK_AHEAD))?;
         let bare = ahead.trim().trim_matches(['"', '\'', '[']);
         let first = bare.split(['"', '\'']).next().unwrap_or_default();
-        (!is_reference(first)).then_some((before, value))
+        if !is_reference(first) {
+            return Some((before, value));
+        }
+        let program = program_end(ahead).filter(|_| first.starts_with(COMMAND))?;
+        line.split_at_checked(at + 1 + blanks + program)
     })
 }
 
@@ -151,6 +169,9 @@ mod tests {
 
     #[test]
     fn references_and_what_is_declared_public_stay_readable() {
+        assert_eq!(mask_file("key = \"cmd:vault kv get\"", &[]), "key = \"cmd:vault********");
+        assert_eq!((mask_value("cmd:vault kv"), mask_value("env:A")), ("cmd:vault***".into(), "env:A".into()));
+        assert_eq!((mask_value("cmd:vault"), mask_value("a b")), ("cmd:vault".into(), "***".into()));
         for text in [
             "key = \"env:TLS_KEY\"\n",
             "key = 'file:/run/secrets/tls.key'",

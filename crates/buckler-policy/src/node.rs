@@ -46,23 +46,15 @@ impl Node {
             DeValue::Float(_) => NodeValue::Float,
             DeValue::Boolean(value) => NodeValue::Boolean(*value),
             DeValue::Datetime(_) => NodeValue::Datetime,
-            DeValue::Array(items) => {
-                NodeValue::Array(items.iter().map(|item| Self::from_toml(item, place)).collect())
-            }
+            DeValue::Array(items) => NodeValue::Array(items.iter().map(|item| Self::from_toml(item, place)).collect()),
             DeValue::Table(_) => NodeValue::Table,
         };
-        Self {
-            value: node,
-            place: here,
-        }
+        Self { value: node, place: here }
     }
 
     /// A default, written as TOML. `None` if it is not TOML, which a test excludes.
     pub(crate) fn from_default(literal: &'static str) -> Option<Self> {
-        let text = Text {
-            kind: TextKind::BuiltIn,
-            shown: literal.to_owned(),
-        };
+        let text = Text { kind: TextKind::BuiltIn, shown: literal.to_owned() };
         let place = Place::new(Arc::new(text), 0..literal.len());
         let value = DeValue::parse(literal).ok()?;
         Some(Self::from_toml(&value, &place))
@@ -91,11 +83,7 @@ impl Node {
     }
 
     /// Notes that another type belongs here.
-    pub(crate) fn wrong_type<'f>(
-        &self,
-        wanted: &str,
-        faults: &'f mut Faults,
-    ) -> &'f mut crate::diagnostic::Diagnostic {
+    pub(crate) fn wrong_type<'f>(&self, wanted: &str, faults: &'f mut Faults) -> &'f mut crate::diagnostic::Diagnostic {
         let found = self.type_name();
         faults
             .refuse(Code::WrongType, &self.place, format!("expected {wanted}, found {found}"))
@@ -106,9 +94,7 @@ impl Node {
     pub(crate) fn items(&self, wanted: &str, faults: &mut Faults) -> Option<Vec<Self>> {
         match &self.value {
             NodeValue::Array(items) => Some(items.clone()),
-            NodeValue::Untyped(text) if text.trim_start().starts_with('[') => {
-                self.json_items(text, faults)
-            }
+            NodeValue::Untyped(text) if text.trim_start().starts_with('[') => self.json_items(text, faults),
             NodeValue::Untyped(text) => self.comma_items(text, faults),
             NodeValue::String(_) | NodeValue::Integer(_) | NodeValue::Boolean(_) => {
                 let fault = self.wrong_type(wanted, faults);
@@ -147,10 +133,7 @@ impl Node {
             Value::Array(_) => NodeValue::Array(Vec::new()),
             Value::Null | Value::Object(_) => NodeValue::Table,
         };
-        Self {
-            value,
-            place: self.place.clone(),
-        }
+        Self { value, place: self.place.clone() }
     }
 
     fn comma_items(&self, text: &str, faults: &mut Faults) -> Option<Vec<Self>> {
@@ -172,10 +155,7 @@ impl Node {
                 complete = false;
                 continue;
             }
-            items.push(Self {
-                value: NodeValue::Untyped(item.to_owned()),
-                place,
-            });
+            items.push(Self { value: NodeValue::Untyped(item.to_owned()), place });
         }
         complete.then_some(items)
     }

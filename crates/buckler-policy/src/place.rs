@@ -36,17 +36,13 @@ impl Place {
     pub(crate) fn new(text: Arc<Text>, span: Range<usize>) -> Self {
         let start = text.shown.floor_char_boundary(span.start);
         let end = text.shown.ceil_char_boundary(span.end).max(start);
-        Self {
-            text,
-            span: start..end,
-        }
+        Self { text, span: start..end }
     }
 
     /// Another span of the same text.
     pub(crate) fn at(&self, span: Range<usize>) -> Self {
         Self::new(Arc::clone(&self.text), span)
     }
-
 
     pub(crate) fn kind(&self) -> &TextKind {
         &self.text.kind
@@ -145,10 +141,7 @@ mod tests {
 
     fn place(shown: &str, span: Range<usize>) -> Place {
         let kind = TextKind::File("f".to_owned());
-        let text = Text {
-            kind,
-            shown: shown.to_owned(),
-        };
+        let text = Text { kind, shown: shown.to_owned() };
         Place::new(Arc::new(text), span)
     }
 
@@ -156,7 +149,7 @@ mod tests {
     fn lines_and_columns_count_from_one_and_in_characters() {
         for (shown, span, line, column, source) in [
             ("", 0..0, 1, 1, ""),
-            ("", 9..3, 1, 1, ""),
+            ("", 3..9, 1, 1, ""),
             ("é = 1", 3..4, 1, 3, "é = 1"),
             ("a\nbc\n", 3..4, 2, 2, "bc"),
             ("a\r\nbc\r\n", 3..5, 2, 1, "bc"),

@@ -106,12 +106,11 @@ impl Provenance {
     pub(crate) fn set<G>(&mut self, key: &'static Key<G>, origin: Origin, value: &str) {
         let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
         let setting = Setting { key: key.about.path, value, origin };
-        match self.index.get(key.about.path).and_then(|at| self.settings.get_mut(*at)) {
-            Some(known) => *known = setting,
-            None => {
-                self.index.insert(key.about.path, self.settings.len());
-                self.settings.push(setting);
-            }
+        if let Some(known) = self.index.get(key.about.path).and_then(|at| self.settings.get_mut(*at)) {
+            *known = setting;
+        } else {
+            self.index.insert(key.about.path, self.settings.len());
+            self.settings.push(setting);
         }
     }
 }

@@ -28,6 +28,14 @@ pub(crate) struct Settings {
     pub(crate) beginning: Option<Place>,
 }
 
+/// Proof that a mistake has been noted: only the reader makes it, and only where it notes one. So a section that
+/// cannot be built always says why.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Noted(());
+
+/// A value, or the proof that its mistake has been noted.
+pub(crate) type Read<T> = Result<T, Noted>;
+
 /// Reads settings; see the module.
 pub(crate) struct Reader {
     pub(crate) settings: Settings,
@@ -57,8 +65,8 @@ impl Reader {
         self.environment != Environment::Development
     }
 
-    /// The value of a key that has a default. `None` means that a mistake was noted.
-    pub(crate) fn read<G: Grammar>(&mut self, key: &'static Key<G>) -> Option<G::Value> {
+    /// The value of a key that has a default.
+    pub(crate) fn read<G: Grammar>(&mut self, key: &'static Key<G>) -> Read<G::Value> {
         if let Some(read) = self.read_set(key) {
             return read;
         }
@@ -71,31 +79,28 @@ impl Reader {
                     development
                 }
             }
-            Preset::Unset(_) | Preset::Mode => return self.broken_default(key),
+            Preset::Unset(_) | Preset::Mode => return Err(self.broken_default(key)),
         };
         let mut faults = Faults::default();
         let value = Node::from_default(literal).and_then(|node| key.grammar.parse(&node, &mut faults));
         self.provenance.set(key, Origin::because(key.about.why), literal);
-        value.or_else(|| self.broken_default(key))
+        value.ok_or_else(|| self.broken_default(key))
     }
 
     /// The value of a key that may be left unset.
-    pub(crate) fn read_optional<G: Grammar>(
-        &mut self,
-        key: &'static Key<G>,
-    ) -> Option<Option<G::Value>> {
+    pub(crate) fn read_optional<G: Grammar>(&mut self, key: &'static Key<G>) -> Read<Option<G::Value>> {
         if let Some(read) = self.read_set(key) {
             return read.map(Some);
         }
         let Preset::Unset(meaning) = key.about.preset else {
-            return self.broken_default(key);
+            return Err(self.broken_default(key));
         };
         self.provenance.set(key, Origin::because(key.about.why), meaning);
-        Some(None)
+        Ok(None)
     }
 
     /// A section's mode.
-    pub(crate) fn read_mode<G: Grammar<Value = Mode>>(&mut self, key: &'static Key<G>) -> Option<Mode> {
+    pub(crate) fn read_mode<G: Grammar<Value = Mode>>(&mut self, key: &'static Key<G>) -> Read<Mode> {
         if let Some(read) = self.read_set(key) {
             return read;
         }
@@ -104,18 +109,22 @@ impl Reader {
             Mode::Monitor => "\"monitor\"",
         };
         self.provenance.set(key, Origin::because(key.about.why), word);
-        Some(self.mode)
+        Ok(self.mode)
     }
 
     /// The value of a key if a source sets it.
-    fn read_set<G: Grammar>(&mut self, key: &'static Key<G>) -> Option<Option<G::Value>> {
+    fn read_set<G: Grammar>(&mut self, key: &'static Key<G>) -> Option<Read<G::Value>> {
         let node = self.settings.values.get(key.about.path)?;
         let mut faults = Faults::default();
         let value = key.grammar.parse(node, &mut faults);
+        // A grammar that refuses without a word would let a value vanish.
+        if value.is_none() && faults.0.is_empty() {
+            faults.refuse(Code::Invalid, &node.place, "cannot be read");
+        }
         let origin = Origin::of(&node.place);
         self.provenance.set(key, origin, node.place.excerpt());
         self.note(key.about.path, faults);
-        Some(value)
+        Some(value.ok_or(Noted(())))
     }
 
     /// Applies the grammars of values that a stronger source overrides.
@@ -139,11 +148,11 @@ impl Reader {
 
     /// A declaration that contradicts itself: refused like any other mistake, so that nothing runs on half a
     /// policy. The tests of the declarations keep this from being reached.
-    fn broken_default<G: Grammar, T>(&mut self, key: &'static Key<G>) -> Option<T> {
+    fn broken_default<G: Grammar>(&mut self, key: &'static Key<G>) -> Noted {
         let path = key.about.path;
         let message = format!("the built-in default of `{path}` cannot be read");
         self.errors.push(Diagnostic::error(Code::Invalid, None, message));
-        None
+        Noted(())
     }
 
     /// Whether a source sets the key.
@@ -179,9 +188,11 @@ impl Reader {
     /// Whether any source sets anything in the section, or opens it.
     pub(crate) fn has_section(&self, section: &str) -> bool {
         self.settings.sections.contains_key(section)
-            || self.settings.values.keys().any(|path| {
-                path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))
-            })
+            || self
+                .settings
+                .values
+                .keys()
+                .any(|path| path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')))
     }
 
     /// Notes a mistake of one key's value against the rest of the policy.
@@ -190,6 +201,14 @@ impl Reader {
         let mut error = Diagnostic::error(code, place, message);
         error.key = Some(key.about.path.to_owned());
         push(&mut self.errors, error)
+    }
+
+    /// For a value that cannot be built because of mistakes noted before; notes one if there are none.
+    pub(crate) fn noted_before<G>(&mut self, key: &Key<G>) -> Noted {
+        if self.errors.is_empty() && !self.settings.incomplete && self.settings.meant.is_empty() {
+            self.conflict(key, Code::Missing, format!("`{}` is missing", key.about.path));
+        }
+        Noted(())
     }
 
     /// Notes something to know about a key.

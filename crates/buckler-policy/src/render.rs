@@ -20,9 +20,7 @@ pub(crate) fn render(diagnostic: &Diagnostic, style: Style) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level
-        .primary_title(&diagnostic.message)
-        .id(diagnostic.code.as_str());
+    let title = level.primary_title(&diagnostic.message).id(diagnostic.code.as_str());
     let mut group = Group::with_title(title);
     match &diagnostic.place {
         // Something the whole file lacks: no line of it is to blame.
@@ -66,12 +64,7 @@ fn snippet<'d>(
     kind: AnnotationKind,
 ) -> Snippet<'d, annotate_snippets::Annotation<'d>> {
     let lines = place.lines();
-    let shown: usize = place
-        .lines_text()
-        .split_inclusive('\n')
-        .take(MOST_LINES)
-        .map(str::len)
-        .sum();
+    let shown: usize = place.lines_text().split_inclusive('\n').take(MOST_LINES).map(str::len).sum();
     let text = place.lines_text().get(..shown).unwrap_or_default();
     let start = place.span().start.saturating_sub(lines.start).min(shown);
     let end = place.span().end.saturating_sub(lines.start).min(shown);

@@ -38,7 +38,7 @@ impl fmt::Debug for Secret {
 }
 
 /// Where a secret is. Whoever starts the service resolves it; this crate only reads the reference.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum SecretReference {
     /// `env:NAME`: the value of an environment variable.
     Env(String),
@@ -49,6 +49,12 @@ pub enum SecretReference {
     Command(Vec<String>),
     /// The secret itself; only in development.
     Literal(Secret),
+}
+
+impl fmt::Debug for SecretReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretReference({self})")
+    }
 }
 
 /// Shows where the secret is, never what it is: of a command the program alone, since arguments may be

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::diagnostic::{Diagnostic, PolicyErrors, Severity, Warning};
 use crate::place::TextKind;
 use crate::provenance::Provenance;
-use crate::reader::{Reader, Settings};
+use crate::reader::{Read, Reader, Settings};
 use crate::sections::{self, app, content, cors, errors, general, headers, log, server};
 use crate::settings::Policy;
 use crate::{document, environment};
@@ -129,14 +129,14 @@ impl Sources {
         sort(&mut all);
         sort(&mut warnings);
         match policy {
-            Some(policy) if all.is_empty() => Ok(Loaded { policy, provenance: reader.provenance, warnings }),
+            Ok(policy) if all.is_empty() => Ok(Loaded { policy, provenance: reader.provenance, warnings }),
             _ => Err(PolicyErrors::new(bounded(all))),
         }
     }
 }
 
 /// Reads every section whatever the others hold, so that all mistakes are found.
-fn read(reader: &mut Reader) -> Option<Policy> {
+fn read(reader: &mut Reader) -> Read<Policy> {
     general::read(reader);
     let app = app::read(reader);
     let server = server::read(reader);
@@ -146,7 +146,7 @@ fn read(reader: &mut Reader) -> Option<Policy> {
     let errors = errors::read(reader);
     let log = log::read(reader);
     reader.check_shadowed(sections::key);
-    Some(Policy {
+    Ok(Policy {
         environment: reader.environment,
         app: app?,
         server: server?,

@@ -10,10 +10,7 @@ const LONGEST_COMPARED: usize = 64;
 const LETTERS_PER_MISTAKE: usize = 3;
 
 /// The candidate that a misspelt word was probably meant to be.
-pub(crate) fn nearest<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     if word.chars().count() > LONGEST_COMPARED {
         return None;
     }
@@ -36,9 +33,8 @@ pub(crate) fn nearest<'c>(
 pub(crate) fn nearest_word<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str> + Clone) -> Option<&'c str> {
     const SHORTEST_ABBREVIATION: usize = 2;
     let near = nearest(word, candidates.clone());
-    let begins = |candidate: &&str| {
-        word.chars().count() >= SHORTEST_ABBREVIATION && candidate.starts_with(&word.to_lowercase())
-    };
+    let begins =
+        |candidate: &&str| word.chars().count() >= SHORTEST_ABBREVIATION && candidate.starts_with(&word.to_lowercase());
     near.or_else(|| candidates.into_iter().find(begins))
 }
 

@@ -109,10 +109,7 @@ fn keys_of(section: &str) -> impl Iterator<Item = &'static str> {
 }
 
 fn subsections_of(section: &str) -> impl Iterator<Item = &'static str> {
-    SECTIONS
-        .iter()
-        .map(|section| section.path)
-        .filter(move |path| !path.is_empty() && split(path).0 == section)
+    SECTIONS.iter().map(|section| section.path).filter(move |path| !path.is_empty() && split(path).0 == section)
 }
 
 /// The same name in another section, if only one has it.
@@ -128,10 +125,8 @@ fn elsewhere(section: &str, name: &str) -> Option<&'static str> {
 
 /// What other tools call a key, those of the same section first.
 fn alias(section: &str, name: &str) -> Option<&'static str> {
-    let mut called: Vec<&'static str> = keys()
-        .filter(|key| key.about().aliases.contains(&name))
-        .map(|key| key.about().path)
-        .collect();
+    let mut called: Vec<&'static str> =
+        keys().filter(|key| key.about().aliases.contains(&name)).map(|key| key.about().path).collect();
     called.sort_by_key(|path| split(path).0 != section);
     called.first().copied()
 }

@@ -8,6 +8,7 @@ use buckler_policy::settings::{AccessLog, Environment, LogFormat, Mask, Mode, Po
 use buckler_policy::{Host, Loaded, Origin, Sources};
 use common::{COMPLETE, development, load, with_flag, with_variables};
 
+#[expect(clippy::expect_used, reason = "a helper of tests")]
 fn production(rest: &str) -> Policy {
     load(&format!("{COMPLETE}{rest}")).expect("a complete policy").policy
 }
@@ -34,7 +35,7 @@ fn the_server_of_production() {
     assert_eq!(timeouts.body, Duration::from_secs(10));
     assert_eq!(timeouts.body_rate, 1024);
     assert_eq!(timeouts.idle, Duration::from_secs(75));
-    assert_eq!(timeouts.upstream, Duration::from_secs(60));
+    assert_eq!(timeouts.upstream, Duration::from_mins(1));
     assert_eq!(timeouts.connect, Duration::from_secs(5));
     assert_eq!(timeouts.drain, Duration::from_secs(30));
     assert_eq!(policy.app.workers, 2);
@@ -117,9 +118,7 @@ fn one_mode_over_all_and_one_for_each_section() {
     assert_eq!(modes(&production(cors)), [Mode::Enforce; 7]);
     let monitor = load(&format!("mode = \"monitor\"\n{COMPLETE}{cors}")).expect("loads").policy;
     assert_eq!(modes(&monitor), [Mode::Monitor; 7]);
-    for (section, at) in
-        [("server.limits", 1), ("server.paths", 2), ("headers", 3), ("content", 4), ("errors", 5)]
-    {
+    for (section, at) in [("server.limits", 1), ("server.paths", 2), ("headers", 3), ("content", 4), ("errors", 5)] {
         let policy = production(&format!("{cors}[{section}]\nmode = \"monitor\"\n"));
         let mut expected = [Mode::Enforce; 7];
         expected[at] = Mode::Monitor;
@@ -139,7 +138,8 @@ fn types_are_enforced_once_they_are_named() {
 // R04
 #[test]
 fn the_empty_string_switches_a_field_off() {
-    let text = "[headers]\nhsts = \"\"\nframe_options = \"\"\nreferrer = \"\"\npermissions = \"\"\n[headers.csp]\ndata = \"\"";
+    let text =
+        "[headers]\nhsts = \"\"\nframe_options = \"\"\nreferrer = \"\"\npermissions = \"\"\n[headers.csp]\ndata = \"\"";
     let headers = production(text).headers;
     assert_eq!((headers.hsts, headers.frame_options, headers.referrer_policy), (None, None, None));
     assert_eq!((headers.permissions_policy, headers.content_security_policy.data), (None, None));
@@ -151,7 +151,7 @@ fn cors_from_file_or_environment_alone() {
     let file = production("[cors]\norigins = [\"https://app.example.com\"]\ncredentials = true").cors.expect("set");
     assert_eq!(strings(&file.origins), ["https://app.example.com"]);
     assert!(file.credentials);
-    assert_eq!(file.max_age, Duration::from_secs(600));
+    assert_eq!(file.max_age, Duration::from_mins(10));
     assert_eq!(file.headers, ["authorization", "content-type"]);
     for list in ["https://a.example, https://b.example", "[\"https://a.example\", \"https://b.example\"]"] {
         let loaded = with_variables(COMPLETE, &[("BUCKLER_CORS__ORIGINS", list)]).expect("loads");
@@ -160,6 +160,7 @@ fn cors_from_file_or_environment_alone() {
     }
 }
 
+#[expect(clippy::expect_used, reason = "a helper of tests")]
 fn origin(loaded: &Loaded, key: &str) -> String {
     loaded.provenance.of(key).expect("a key").to_string()
 }

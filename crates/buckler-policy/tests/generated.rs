@@ -28,7 +28,9 @@ fn the_schema_knows_every_key_and_nothing_else() {
     assert_eq!(schema["properties"]["content"]["properties"]["json"]["properties"]["depth"]["maximum"], 256);
     let keys = count_keys(&schema);
     assert_eq!(keys, reference::markdown().matches("\n### `").count());
-    insta::assert_snapshot!(serde_json::to_string_pretty(&schema["properties"]["server"]["properties"]["tls"]).expect("JSON"));
+    insta::assert_snapshot!(
+        serde_json::to_string_pretty(&schema["properties"]["server"]["properties"]["tls"]).expect("JSON")
+    );
 }
 
 fn count_keys(schema: &serde_json::Value) -> usize {

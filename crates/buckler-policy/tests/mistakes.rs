@@ -95,7 +95,10 @@ fn addresses_and_names() {
         ("name", "[server]\nlisten = [\"localhost:8443\", \"*:8443\", \"example.com\"]"),
         ("nobody listens", "[server]\nlisten = []"),
         ("twice", "[server]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:1\"]\nhttp_redirect = \"127.0.0.1:1\""),
-        ("hosts", "[server]\nhosts = [\"https://api.example.com/\", \"api.example.com:8443\", \"*\", \"a.*.com\", \"\", \"a b\"]"),
+        (
+            "hosts",
+            "[server]\nhosts = [\"https://api.example.com/\", \"api.example.com:8443\", \"*\", \"a.*.com\", \"\", \"a b\"]",
+        ),
         ("proxies", "[server]\ntrusted_proxies = [\"10.0.0.1/8\", \"0.0.0.0/0\", \"proxy\"]"),
         ("media types", "[content]\ntypes = [\"json\", \"application/json\"]"),
         ("app", "[app]\ntarget = \"shop/main.py:app\""),

@@ -29,6 +29,9 @@ fn no_error_shows_a_secret() {
         format!("[identity]\nsigning_key = \"{CANARY}\""),
         format!("database_password = \"{CANARY}\""),
         format!("[server.tls]\nkey = \"cmd:vault token={CANARY} 'open\""),
+        format!("[server.tls]\ncertificate = \"env:A\"\nkey = \"cmd:vault {CANARY}\"\n[server]\nmode = 1"),
+        format!("[server.tls]\nmode = \"off\"\nkey = \"cmd:vault {CANARY}\""),
+        key(&format!("key = [\"env:A\", \"{CANARY}\"]")),
     ];
     for text in texts {
         for environment in ["production", "development"] {
@@ -66,7 +69,10 @@ fn no_variable_shows_a_secret() {
 fn neither_sources_nor_policy_nor_provenance_show_a_secret() {
     let flag = Override { key: "server.tls.key".to_owned(), value: CANARY.to_owned(), origin: "--key".to_owned() };
     let sources = Sources::new(Host::Gateway)
-        .file("buckler.toml", format!("# {CANARY}\nenvironment = \"development\"\nserver.tls.certificate = \"{CANARY}\""))
+        .file(
+            "buckler.toml",
+            format!("# {CANARY}\nenvironment = \"development\"\nserver.tls.certificate = \"{CANARY}\""),
+        )
         .environment([("BUCKLER_SERVER__TLS__KEY".to_owned(), CANARY.to_owned())])
         .overrides(vec![flag]);
     let loaded = sources.load().expect("a literal is a warning in development");

@@ -19,11 +19,8 @@ pub(crate) const FIELD_NAME: Written<String> = Written {
 };
 
 /// A method that a script may send.
-pub(crate) const METHOD: Written<String> = Written {
-    what: "a method",
-    words: "a method such as `\"GET\"`, upper case",
-    read: method,
-};
+pub(crate) const METHOD: Written<String> =
+    Written { what: "a method", words: "a method such as `\"GET\"`, upper case", read: method };
 
 /// A field value with a reader of its own; empty text is no field at all.
 pub(crate) const fn field_value(

@@ -46,10 +46,6 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn new(words: impl Into<String>, schema: Value) -> Self {
-        Self {
-            words: words.into(),
-            schema,
-            secret: false,
-        }
+        Self { words: words.into(), schema, secret: false }
     }
 }

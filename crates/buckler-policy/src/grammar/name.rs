@@ -42,7 +42,8 @@ pub(crate) const MEDIA: Written<MediaRange> = Written {
 
 pub(crate) const ORIGIN: Written<OriginPattern> = Written {
     what: "an origin",
-    words: "an origin such as `\"https://app.example.com\"`, all below a name such as `\"https://*.example.com\"`, or `\"*\"`",
+    words: "an origin such as `\"https://app.example.com\"`, all below a name such as `\"https://*.example.com\"`, \
+            or `\"*\"`",
     read: origin,
 };
 
@@ -52,17 +53,9 @@ pub(crate) const APP_TARGET: Written<String> = Written {
     read: app_target,
 };
 
-pub(crate) const PATH: Written<String> = Written {
-    what: "a path",
-    words: "a path such as `\"/account\"`",
-    read: path,
-};
+pub(crate) const PATH: Written<String> = Written { what: "a path", words: "a path such as `\"/account\"`", read: path };
 
-pub(crate) const TEXT: Written<String> = Written {
-    what: "usable here",
-    words: "text",
-    read: text,
-};
+pub(crate) const TEXT: Written<String> = Written { what: "usable here", words: "text", read: text };
 
 fn listen(text: &str) -> Result<SocketAddr, Complaint> {
     if let Ok(address) = text.parse() {
@@ -146,10 +139,10 @@ fn app_target(text: &str) -> Result<String, Complaint> {
     if !is_dotted_name(module) {
         let mend = module_of(module);
         let complaint = Complaint::new("the part before `:` is not the name of a module");
-        return Err(match is_dotted_name(&mend) {
-            true => complaint.help(format!("did you mean \"{mend}:{attribute}\"?")),
-            false => complaint,
-        });
+        if is_dotted_name(&mend) {
+            return Err(complaint.help(format!("did you mean \"{mend}:{attribute}\"?")));
+        }
+        return Err(complaint);
     }
     let name = attribute.strip_suffix("()").unwrap_or(attribute);
     if !is_dotted_name(name) {

@@ -1,7 +1,7 @@
 //! Values of security header fields.
 //!
-//! Browsers ignore what they do not understand, without a word: a misspelt directive is a control that is silently off. So the
-//! values are read here as browsers read them, and what a browser would ignore is a mistake.
+//! Browsers ignore what they do not understand, without a word: a misspelt directive is a control that is silently
+//! off. So the values are read here as browsers read them, and what a browser would ignore is a mistake.
 
 use super::field::value;
 use super::written::Complaint;
@@ -76,8 +76,8 @@ pub(crate) fn csp(text: &str) -> Result<Option<String>, Complaint> {
                 None => complaint,
             });
         }
-        let source_list = name.ends_with("-src")
-            || matches!(name.as_str(), "base-uri" | "form-action" | "frame-ancestors");
+        let source_list =
+            name.ends_with("-src") || matches!(name.as_str(), "base-uri" | "form-action" | "frame-ancestors");
         for word in words.filter(|_| source_list) {
             if CSP_KEYWORDS.contains(&word) {
                 return Err(Complaint::new(format!("without quotes `{word}` is the name of a host"))
@@ -144,8 +144,8 @@ pub(crate) fn permissions(text: &str) -> Result<Option<String>, Complaint> {
         let well_formed = member.split_once('=').is_some_and(|(name, list)| {
             let list = list.split(';').next().unwrap_or_default().trim();
             let is_list = list.starts_with('(') && list.find(')') == Some(list.len() - 1);
-            let is_name = !name.is_empty()
-                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            let is_name =
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
             is_name && (is_list || list == "*" || list == "self" || list.starts_with('"'))
         });
         if !well_formed {
@@ -193,7 +193,8 @@ mod tests {
     // R04
     #[test]
     fn what_browsers_understand_is_taken_as_it_is() {
-        for text in ["default-src 'none'; frame-ancestors 'none'", "script-src 'self' 'nonce-abc' https://cdn.example"] {
+        for text in ["default-src 'none'; frame-ancestors 'none'", "script-src 'self' 'nonce-abc' https://cdn.example"]
+        {
             assert_eq!(csp(text).ok().flatten().as_deref(), Some(text));
         }
         for text in ["max-age=0", "max-age=31536000; includeSubDomains; preload", "MAX-AGE=\"1\";"] {

@@ -13,13 +13,7 @@ use crate::node::{Node, NodeValue};
 use crate::suggest::quoted;
 
 /// Units of time in milliseconds, largest first.
-const TIME_UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+const TIME_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Units of size in bytes (IEC 80000-13 for powers of 1024, SI for powers of 1000).
 const SIZE_UNITS: [(&str, u64); 9] = [
@@ -35,7 +29,8 @@ const SIZE_UNITS: [(&str, u64); 9] = [
 ];
 
 const DURATION_HELP: &str = "write a number and a unit, such as \"500ms\", \"10s\", \"10m\" or \"2h\"";
-const SIZE_HELP: &str = "write a number and a unit, such as \"64KiB\" (1024 each) or \"10MB\" (1000 each), or bytes as an integer";
+const SIZE_HELP: &str =
+    "write a number and a unit, such as \"64KiB\" (1024 each) or \"10MB\" (1000 each), or bytes as an integer";
 const RATE_HELP: &str = "write a size per second, such as \"1KiB/s\"";
 
 /// A duration within bounds, both included.
@@ -63,9 +58,11 @@ impl Grammar for DurationBetween {
         };
         let value = Duration::from_millis(milliseconds);
         if value < self.least || value > self.most {
-            faults
-                .refuse(Code::OutOfRange, &node.place, format!("{} is out of range", quoted(text)))
-                .label(format!("from {} to {}", show_duration(self.least), show_duration(self.most)));
+            faults.refuse(Code::OutOfRange, &node.place, format!("{} is out of range", quoted(text))).label(format!(
+                "from {} to {}",
+                show_duration(self.least),
+                show_duration(self.most)
+            ));
             return None;
         }
         Some(value)
@@ -145,15 +142,15 @@ impl Grammar for Rate {
         };
         let rate = text.strip_suffix("/s").and_then(|size| quantity(size, &SIZE_UNITS));
         let Some(rate) = rate else {
-            faults
-                .refuse(Code::Invalid, &node.place, format!("{} is not a rate", quoted(text)))
-                .help(RATE_HELP);
+            faults.refuse(Code::Invalid, &node.place, format!("{} is not a rate", quoted(text))).help(RATE_HELP);
             return None;
         };
         if !(self.least..=self.most).contains(&rate) {
-            faults
-                .refuse(Code::OutOfRange, &node.place, format!("{} is out of range", quoted(text)))
-                .label(format!("from {}/s to {}/s", show_size(self.least), show_size(self.most)));
+            faults.refuse(Code::OutOfRange, &node.place, format!("{} is out of range", quoted(text))).label(format!(
+                "from {}/s to {}/s",
+                show_size(self.least),
+                show_size(self.most)
+            ));
             return None;
         }
         Some(rate)
@@ -177,14 +174,7 @@ fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 }
 
 /// Says what is wrong with a quantity, with the mend where one is obvious.
-fn refuse_quantity(
-    node: &Node,
-    text: &str,
-    what: &str,
-    units: &[(&str, u64)],
-    help: &str,
-    faults: &mut Faults,
-) {
+fn refuse_quantity(node: &Node, text: &str, what: &str, units: &[(&str, u64)], help: &str, faults: &mut Faults) {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
     let unit = unit.trim();
@@ -213,7 +203,7 @@ fn show_size(bytes: u64) -> String {
 fn show(value: u64, units: &[(&str, u64)]) -> String {
     units
         .iter()
-        .find(|(_, factor)| value >= *factor && value % factor == 0)
+        .find(|(_, factor)| value >= *factor && value.is_multiple_of(*factor))
         .map_or_else(|| format!("{value}"), |(name, factor)| format!("{}{name}", value / factor))
 }
 

@@ -120,7 +120,8 @@ impl<T: Copy + Sync> Grammar for OneOf<T> {
             return Some(*value);
         }
         let near = nearest_word(text, self.words.iter().map(|(word, _)| *word));
-        let fault = faults.refuse(Code::Invalid, &node.place, format!("{} is not one of the known values", quoted(text)));
+        let fault =
+            faults.refuse(Code::Invalid, &node.place, format!("{} is not one of the known values", quoted(text)));
         fault.label(format!("expected {}", self.listed("or")));
         if let Some(near) = near {
             fault.help(format!("did you mean \"{near}\"?"));

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Grammar, Shape};
 use crate::diagnostic::{Code, Diagnostic, Faults};
 use crate::mask::looks_like_file;
-use crate::node::{Node, NodeValue};
+use crate::node::Node;
 use crate::secret::{Secret, SecretReference};
 
 /// `env:NAME`, `file:PATH`, `cmd:PROGRAM …`, or the secret itself.
@@ -17,8 +17,7 @@ impl Grammar for SecretRef {
     type Value = SecretReference;
 
     fn parse(&self, node: &Node, faults: &mut Faults) -> Option<SecretReference> {
-        // Not `Node::text`, whose help repeats the value.
-        let (NodeValue::String(text) | NodeValue::Untyped(text)) = &node.value else {
+        let Some(text) = node.text() else {
             node.wrong_type("a reference to a secret", faults).help(FORMS);
             return None;
         };
@@ -28,16 +27,16 @@ impl Grammar for SecretRef {
             None
         };
         if let Some(name) = text.strip_prefix("env:") {
-            return match is_variable(name) {
-                true => Some(SecretReference::Env(name.to_owned())),
-                false => refuse("`env:` needs the name of an environment variable", "write \"env:NAME\"", faults),
-            };
+            if is_variable(name) {
+                return Some(SecretReference::Env(name.to_owned()));
+            }
+            return refuse("`env:` needs the name of an environment variable", "write \"env:NAME\"", faults);
         }
         if let Some(path) = text.strip_prefix("file:") {
-            return match path.is_empty() || path.contains('\0') {
-                false => Some(SecretReference::File(path.to_owned())),
-                true => refuse("`file:` needs a path", "write \"file:/run/secrets/name\"", faults),
-            };
+            if path.is_empty() || path.contains('\0') {
+                return refuse("`file:` needs a path", "write \"file:/run/secrets/name\"", faults);
+            }
+            return Some(SecretReference::File(path.to_owned()));
         }
         if let Some(line) = text.strip_prefix("cmd:") {
             return match words(line) {
@@ -57,12 +56,13 @@ impl Grammar for SecretRef {
         if text.trim().is_empty() {
             return refuse("the reference is empty", FORMS, faults);
         }
-        Some(SecretReference::Literal(Secret::new(text.clone())))
+        Some(SecretReference::Literal(Secret::new(text.to_owned())))
     }
 
     fn shape(&self) -> Shape {
         Shape {
-            words: "a reference to a secret: `\"env:NAME\"`, `\"file:PATH\"` or `\"cmd:PROGRAM ARGUMENT …\"`".to_owned(),
+            words: "a reference to a secret: `\"env:NAME\"`, `\"file:PATH\"` or `\"cmd:PROGRAM ARGUMENT …\"`"
+                .to_owned(),
             schema: json!({ "type": "string", "minLength": 1 }),
             secret: true,
         }
@@ -113,8 +113,7 @@ mod tests {
             ("a 'b", None),
             ("a\0b", None),
         ] {
-            let expected: Option<Vec<String>> =
-                expected.map(|words| words.into_iter().map(str::to_owned).collect());
+            let expected: Option<Vec<String>> = expected.map(|words| words.into_iter().map(str::to_owned).collect());
             assert_eq!(words(line), expected, "{line}");
         }
     }

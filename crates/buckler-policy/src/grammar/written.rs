@@ -49,11 +49,7 @@ impl<T: Sync> Grammar for Written<T> {
         match (self.read)(text) {
             Ok(value) => Some(value),
             Err(complaint) => {
-                let fault = faults.refuse(
-                    Code::Invalid,
-                    &node.place,
-                    format!("{} is not {}", quoted(text), self.what),
-                );
+                let fault = faults.refuse(Code::Invalid, &node.place, format!("{} is not {}", quoted(text), self.what));
                 fault.label(complaint.reason);
                 fault.help = complaint.help;
                 None

@@ -3,14 +3,11 @@
 use super::Section;
 use crate::grammar::{APP_TARGET, Integer, TEXT, Written};
 use crate::key::{About, Key, Preset};
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 use crate::settings::App;
 
-pub(crate) static SECTION: Section = Section {
-    path: "app",
-    doc: "How `buckler run` starts the app.",
-    keys: &[&TARGET, &WORKERS, &APP_DIR, &PYTHON],
-};
+pub(crate) static SECTION: Section =
+    Section { path: "app", doc: "How `buckler run` starts the app.", keys: &[&TARGET, &WORKERS, &APP_DIR, &PYTHON] };
 
 /// Most worker processes: beyond a few per core they only cost memory, and 256 cores are a large machine.
 const MOST_WORKERS: u16 = 256;
@@ -32,7 +29,8 @@ pub(crate) static WORKERS: Key<Integer<u16>> = Key {
         path: "app.workers",
         doc: "Worker processes.",
         preset: Preset::ByEnvironment { deployed: "2", development: "1" },
-        why: "one answers while the other restarts; more costs memory that only a measurement justifies. In development \
+        why: "one answers while the other restarts; more costs memory that only a measurement justifies. In \
+              development \
               one keeps breakpoints and prints in one place",
         example: "4",
         aliases: &["processes", "web_concurrency", "num_workers"],
@@ -64,10 +62,10 @@ pub(crate) static PYTHON: Key<Written<String>> = Key {
     grammar: TEXT,
 };
 
-pub(crate) fn read(reader: &mut Reader) -> Option<App> {
+pub(crate) fn read(reader: &mut Reader) -> Read<App> {
     let target = reader.read_optional(&TARGET);
     let workers = reader.read(&WORKERS);
     let app_dir = reader.read_optional(&APP_DIR);
     let python = reader.read_optional(&PYTHON);
-    Some(App { target: target?, workers: workers?, app_dir: app_dir?, python: python? })
+    Ok(App { target: target?, workers: workers?, app_dir: app_dir?, python: python? })
 }

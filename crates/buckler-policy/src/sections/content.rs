@@ -5,14 +5,11 @@ use buckler_http::media::MediaRange;
 use super::{Section, section_mode};
 use crate::grammar::{Integer, List, MEDIA, OneOf, Size, Written};
 use crate::key::{About, Key, Preset};
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 use crate::settings::{Content, Json, Mode, Untyped};
 
-pub(crate) static SECTION: Section = Section {
-    path: "content",
-    doc: "Request bodies.",
-    keys: &[&MODE, &MAX_BODY, &TYPES, &UNTYPED],
-};
+pub(crate) static SECTION: Section =
+    Section { path: "content", doc: "Request bodies.", keys: &[&MODE, &MAX_BODY, &TYPES, &UNTYPED] };
 
 pub(crate) static JSON: Section = Section {
     path: "content.json",
@@ -41,12 +38,14 @@ pub(crate) static MAX_BODY: Key<Size> = Key {
 pub(crate) static TYPES: Key<List<Written<MediaRange>>> = Key {
     about: About {
         path: "content.types",
-        doc: "Media types that a body may have; another gets 415. As long as the policy does not name them, the default list \
+        doc: "Media types that a body may have; another gets 415. As long as the policy does not name them, the \
+              default list \
               is monitored and refuses nothing.",
         preset: Preset::Always(
             "[\"application/json\", \"multipart/form-data\", \"application/x-www-form-urlencoded\"]",
         ),
-        why: "what FastAPI reads by itself; an app that reads another type must be able to go on until somebody has looked",
+        why: "what FastAPI reads by itself; an app that reads another type must be able to go on until somebody has \
+              looked",
         example: "[\"application/json\", \"application/*+json\"]",
         aliases: &["content_types", "media_types", "allowed_types", "mime_types"],
     },
@@ -82,7 +81,8 @@ pub(crate) static KEYS: Key<Integer<usize>> = Key {
         path: "content.json.keys",
         doc: "Members of all objects together. 10000 suits most APIs.",
         preset: Preset::Always("100000"),
-        why: "a bulk import may have as many; far more only serve to fill memory, since each costs a hundred bytes in Python",
+        why: "a bulk import may have as many; far more only serve to fill memory, since each costs a hundred bytes \
+              in Python",
         example: "10000",
         aliases: &["max_keys", "members", "fields"],
     },
@@ -94,14 +94,15 @@ pub(crate) static STRING: Key<Integer<usize>> = Key {
         path: "content.json.string",
         doc: "Characters of one string or member name. 10000 suits APIs without long texts.",
         preset: Preset::Always("10485760"),
-        why: "as many as the default body has bytes: files are sent in JSON as base64, and the app has not said that it takes none",
+        why: "as many as the default body has bytes: files are sent in JSON as base64, and the app has not said that \
+              it takes none",
         example: "10000",
         aliases: &["max_string", "string_length", "max_length"],
     },
     grammar: Integer { least: 1, most: 1 << 30, unit: "characters" },
 };
 
-pub(crate) fn read(reader: &mut Reader) -> Option<Content> {
+pub(crate) fn read(reader: &mut Reader) -> Read<Content> {
     let mode = reader.read_mode(&MODE);
     let max_body = reader.read(&MAX_BODY);
     let types = reader.read(&TYPES);
@@ -110,7 +111,7 @@ pub(crate) fn read(reader: &mut Reader) -> Option<Content> {
     let keys = reader.read(&KEYS);
     let string = reader.read(&STRING);
     let types_named = reader.is_set(&TYPES);
-    Some(Content {
+    Ok(Content {
         mode: mode?,
         max_body: max_body?,
         types: types?,

@@ -6,17 +6,16 @@ use buckler_http::origin::OriginPattern;
 
 use super::{Section, section_mode};
 use crate::diagnostic::Code;
-use crate::grammar::{
-    Boolean, DurationBetween, FIELD_NAME, List, METHOD, ORIGIN, OneOf, Written,
-};
+use crate::grammar::{Boolean, DurationBetween, FIELD_NAME, List, METHOD, ORIGIN, OneOf, Written};
 use crate::key::{About, Key, Preset};
 use crate::provenance::Origin;
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 use crate::settings::{Cors, Mode};
 
 pub(crate) static SECTION: Section = Section {
     path: "cors",
-    doc: "Cross-origin sharing. Without this section the app's own CORS answers pass; with it they are replaced. A foreign \
+    doc: "Cross-origin sharing. Without this section the app's own CORS answers pass; with it they are replaced. A \
+          foreign \
           preflight gets 403, another foreign request an answer that the page cannot read.",
     keys: &[&MODE, &ORIGINS, &CREDENTIALS, &METHODS, &HEADERS, &EXPOSE, &MAX_AGE],
 };
@@ -39,7 +38,10 @@ pub(crate) static ORIGINS: Key<List<Written<OriginPattern>>> = Key {
         example: "[\"https://app.example.com\", \"https://*.example.com\"]",
         aliases: &["allow_origins", "allowed_origins", "origin", "allow_origin_regex", "cors_origins"],
     },
-    grammar: List { item: ORIGIN, not_empty: Some("nobody could read anything; remove `[cors]` to leave it to the app") },
+    grammar: List {
+        item: ORIGIN,
+        not_empty: Some("nobody could read anything; remove `[cors]` to leave it to the app"),
+    },
 };
 
 pub(crate) static CREDENTIALS: Key<Boolean> = Key {
@@ -102,10 +104,10 @@ pub(crate) static MAX_AGE: Key<DurationBetween> = Key {
     grammar: DurationBetween { least: Duration::ZERO, most: LONGEST_AGE },
 };
 
-pub(crate) fn read(reader: &mut Reader) -> Option<Option<Cors>> {
+pub(crate) fn read(reader: &mut Reader) -> Read<Option<Cors>> {
     if !reader.has_section(SECTION.path) {
         leave_to_the_app(reader);
-        return Some(None);
+        return Ok(None);
     }
     let mode = reader.read_mode(&MODE);
     let origins = reader.read_optional(&ORIGINS);
@@ -114,24 +116,24 @@ pub(crate) fn read(reader: &mut Reader) -> Option<Option<Cors>> {
     let headers = reader.read(&HEADERS);
     let expose = reader.read(&EXPOSE);
     let max_age = reader.read(&MAX_AGE);
-    if let Some(None) = origins
+    if let Ok(None) = origins
         && reader.is_absent(&ORIGINS)
     {
         reader
             .conflict(&ORIGINS, Code::Missing, "`cors.origins` is missing: the section allows nobody")
             .help("write origins = [\"https://app.example.com\"], or remove `[cors]` to leave it to the app");
     }
-    if credentials == Some(true) {
+    if matches!(credentials, Ok(true)) {
         refuse_everybody_as_user(reader);
     }
-    if let Some(Some(origins)) = &origins
+    if let Ok(Some(origins)) = &origins
         && reader.is_deployed()
     {
         warn_of_plain_http(reader, origins);
     }
-    Some(Some(Cors {
+    Ok(Some(Cors {
         mode: mode?,
-        origins: origins?.unwrap_or_default(),
+        origins: origins?.ok_or_else(|| reader.noted_before(&ORIGINS))?,
         credentials: credentials?,
         methods: methods?,
         headers: headers?,

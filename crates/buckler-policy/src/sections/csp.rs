@@ -3,12 +3,13 @@
 use super::Section;
 use crate::grammar::{Boolean, List, PATH, Written, csp, field_value};
 use crate::key::{About, Key, Preset};
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 use crate::settings::Csp;
 
 pub(crate) static SECTION: Section = Section {
     path: "headers.csp",
-    doc: "`Content-Security-Policy` by what is answered. `\"\"` sends none. Outside development a docs page is a page like \
+    doc: "`Content-Security-Policy` by what is answered. `\"\"` sends none. Outside development a docs page is a \
+          page like \
           any other, unless `docs` is set.",
     keys: &[&DATA, &HTML, &DOCS, &DOCS_PATHS, &REPORT_ONLY],
 };
@@ -23,9 +24,7 @@ pub(crate) static DATA: Key<Written<Option<String>>> = Key {
     about: About {
         path: "headers.csp.data",
         doc: "For every answer that is not a page.",
-        preset: Preset::Always(
-            "\"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'\"",
-        ),
+        preset: Preset::Always("\"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'\""),
         why: "data loads nothing; should a browser be made to show it as a page, that page can do nothing",
         example: "\"default-src 'none'; frame-ancestors 'none'\"",
         aliases: &["api", "json"],
@@ -95,17 +94,11 @@ pub(crate) static REPORT_ONLY: Key<Boolean> = Key {
     grammar: Boolean,
 };
 
-pub(crate) fn read(reader: &mut Reader) -> Option<Csp> {
+pub(crate) fn read(reader: &mut Reader) -> Read<Csp> {
     let data = reader.read(&DATA);
     let html = reader.read(&HTML);
     let docs = reader.read(&DOCS);
     let docs_paths = reader.read(&DOCS_PATHS);
     let report_only = reader.read(&REPORT_ONLY);
-    Some(Csp {
-        data: data?,
-        html: html?,
-        docs: docs?,
-        docs_paths: docs_paths?,
-        report_only: report_only?,
-    })
+    Ok(Csp { data: data?, html: html?, docs: docs?, docs_paths: docs_paths?, report_only: report_only? })
 }

@@ -3,14 +3,11 @@
 use super::{Section, section_mode};
 use crate::grammar::OneOf;
 use crate::key::{About, Key, Preset};
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 use crate::settings::{Errors, Mask, Mode, StripInput};
 
-pub(crate) static SECTION: Section = Section {
-    path: "errors",
-    doc: "What a client may learn from an error.",
-    keys: &[&MODE, &MASK, &STRIP_INPUT],
-};
+pub(crate) static SECTION: Section =
+    Section { path: "errors", doc: "What a client may learn from an error.", keys: &[&MODE, &MASK, &STRIP_INPUT] };
 
 pub(crate) static MODE: Key<OneOf<Mode>> =
     section_mode("errors.mode", "Whether the app's errors are changed or only recorded.");
@@ -18,7 +15,8 @@ pub(crate) static MODE: Key<OneOf<Mode>> =
 pub(crate) static MASK: Key<OneOf<Mask>> = Key {
     about: About {
         path: "errors.mask",
-        doc: "The body of the app's 5xx: `replace` answers `application/problem+json` with the request id, `pass` leaves it.",
+        doc: "The body of the app's 5xx: `replace` answers `application/problem+json` with the request id, `pass` \
+              leaves it.",
         preset: Preset::ByEnvironment { deployed: "\"replace\"", development: "\"pass\"" },
         why: "tracebacks name files, versions and values (CWE-209); in development they are what one looks for",
         example: "\"pass\"",
@@ -39,9 +37,9 @@ pub(crate) static STRIP_INPUT: Key<OneOf<StripInput>> = Key {
     grammar: OneOf { words: &[("remove", StripInput::Remove), ("keep", StripInput::Keep)] },
 };
 
-pub(crate) fn read(reader: &mut Reader) -> Option<Errors> {
+pub(crate) fn read(reader: &mut Reader) -> Read<Errors> {
     let mode = reader.read_mode(&MODE);
     let mask = reader.read(&MASK);
     let strip_input = reader.read(&STRIP_INPUT);
-    Some(Errors { mode: mode?, mask: mask?, strip_input: strip_input? })
+    Ok(Errors { mode: mode?, mask: mask?, strip_input: strip_input? })
 }

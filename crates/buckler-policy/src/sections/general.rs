@@ -6,11 +6,8 @@ use crate::key::{About, Key, Preset};
 use crate::reader::Reader;
 use crate::settings::{Environment, Mode};
 
-pub(crate) static SECTION: Section = Section {
-    path: "",
-    doc: "Above the first section.",
-    keys: &[&ENVIRONMENT, &MODE_OVER_ALL],
-};
+pub(crate) static SECTION: Section =
+    Section { path: "", doc: "Above the first section.", keys: &[&ENVIRONMENT, &MODE_OVER_ALL] };
 
 pub(crate) static ENVIRONMENT: Key<OneOf<Environment>> = Key {
     about: About {
@@ -34,7 +31,8 @@ pub(crate) static ENVIRONMENT: Key<OneOf<Environment>> = Key {
 pub(crate) static MODE_OVER_ALL: Key<OneOf<Mode>> = Key {
     about: About {
         path: "mode",
-        doc: "`enforce` refuses. `monitor` judges, logs exactly what would be refused, and refuses nothing. Each section \
+        doc: "`enforce` refuses. `monitor` judges, logs exactly what would be refused, and refuses nothing. Each \
+              section \
               can differ.",
         preset: Preset::Always("\"enforce\""),
         why: "protection that has to be switched on is forgotten",
@@ -47,11 +45,11 @@ pub(crate) static MODE_OVER_ALL: Key<OneOf<Mode>> = Key {
 /// Reads both; they come first because every other default depends on them.
 pub(crate) fn read(reader: &mut Reader) {
     match reader.read(&ENVIRONMENT) {
-        Some(environment) => reader.environment = environment,
+        Ok(environment) => reader.environment = environment,
         // Which demands hold is not known, so nothing is said to be missing.
-        None => reader.settings.incomplete = true,
+        Err(_) => reader.settings.incomplete = true,
     }
-    if let Some(mode) = reader.read(&MODE_OVER_ALL) {
+    if let Ok(mode) = reader.read(&MODE_OVER_ALL) {
         reader.mode = mode;
     }
 }

@@ -6,13 +6,14 @@ use crate::grammar::{
     Boolean, Complaint, List, OneOf, PATH, Written, field_name, field_value, permissions, referrer, strict_transport,
 };
 use crate::key::{About, Key, Preset};
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 use crate::settings::{Headers, Mode};
 use crate::suggest::nearest;
 
 pub(crate) static SECTION: Section = Section {
     path: "headers",
-    doc: "Security header fields, on every answer: refusals and the app's own errors included. The app's own value wins \
+    doc: "Security header fields, on every answer: refusals and the app's own errors included. The app's own value \
+          wins \
           unless `force` names the field. The empty string `\"\"` switches a field off.",
     keys: &[
         &MODE,
@@ -49,21 +50,11 @@ const MANAGED: [(&str, &str); 10] = [
 ];
 
 /// Fields without which an answer cannot be read (RFC 9110 §8.6, RFC 9112 §6, §9.6) or not be found again.
-const NEVER_REMOVED: [&str; 8] = [
-    "connection",
-    "content-length",
-    "content-type",
-    "date",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-request-id",
-];
+const NEVER_REMOVED: [&str; 8] =
+    ["connection", "content-length", "content-type", "date", "trailer", "transfer-encoding", "upgrade", "x-request-id"];
 
-pub(crate) static MODE: Key<OneOf<Mode>> = section_mode(
-    "headers.mode",
-    "`monitor` records what an answer lacks and adds nothing.",
-);
+pub(crate) static MODE: Key<OneOf<Mode>> =
+    section_mode("headers.mode", "`monitor` records what an answer lacks and adds nothing.");
 
 pub(crate) static HSTS: Key<Written<Option<String>>> = Key {
     about: About {
@@ -191,7 +182,8 @@ pub(crate) static XSS_PROTECTION: Key<Keyword> = Key {
         path: "headers.xss_protection",
         doc: "`X-XSS-Protection`",
         preset: Preset::Always("\"0\""),
-        why: "the filter that it once switched on could itself be used for attacks; browsers removed it, and `0` keeps it off in \
+        why: "the filter that it once switched on could itself be used for attacks; browsers removed it, and `0` \
+              keeps it off in \
               old ones (OWASP HTTP Headers Cheat Sheet)",
         example: "\"\"",
         aliases: &["x_xss_protection", "xss", "xss_filter"],
@@ -235,7 +227,8 @@ pub(crate) static FORCE: Key<List<Written<String>>> = Key {
     grammar: List {
         item: Written {
             what: "a field that this section sets",
-            words: "the name of a field that this section sets, such as `\"Content-Security-Policy\"`; case does not matter",
+            words: "the name of a field that this section sets, such as `\"Content-Security-Policy\"`; case does not \
+                    matter",
             read: managed,
         },
         not_empty: None,
@@ -261,7 +254,7 @@ pub(crate) static REMOVE: Key<List<Written<String>>> = Key {
     },
 };
 
-pub(crate) fn read(reader: &mut Reader) -> Option<Headers> {
+pub(crate) fn read(reader: &mut Reader) -> Read<Headers> {
     let mode = reader.read_mode(&MODE);
     let hsts = read_hsts(reader);
     let content_type_options = reader.read(&CONTENT_TYPE_OPTIONS);
@@ -276,7 +269,7 @@ pub(crate) fn read(reader: &mut Reader) -> Option<Headers> {
     let force = reader.read(&FORCE);
     let remove = reader.read(&REMOVE);
     let content_security_policy = csp::read(reader);
-    Some(Headers {
+    Ok(Headers {
         mode: mode?,
         content_security_policy: content_security_policy?,
         hsts: hsts?,
@@ -294,15 +287,15 @@ pub(crate) fn read(reader: &mut Reader) -> Option<Headers> {
     })
 }
 
-fn read_hsts(reader: &mut Reader) -> Option<Option<String>> {
+fn read_hsts(reader: &mut Reader) -> Read<Option<String>> {
     let hsts = reader.read(&HSTS)?;
     if hsts.is_some() && !reader.is_deployed() {
         reader
             .warn(&HSTS, Code::Unused, "`headers.hsts` is not sent in development")
             .help("a browser would refuse plain HTTP of everything on this name for as long as `max-age` says");
-        return Some(None);
+        return Ok(None);
     }
-    Some(hsts)
+    Ok(hsts)
 }
 
 fn managed(text: &str) -> Result<String, Complaint> {
@@ -321,7 +314,9 @@ fn managed(text: &str) -> Result<String, Complaint> {
 fn removable(text: &str) -> Result<String, Complaint> {
     let name = field_name(text)?;
     if let Some((_, key)) = MANAGED.iter().find(|(field, _)| *field == name) {
-        return Err(Complaint::new("the policy sets it itself").help(format!("`{key}` is the key that switches it off")));
+        return Err(
+            Complaint::new("the policy sets it itself").help(format!("`{key}` is the key that switches it off"))
+        );
     }
     if NEVER_REMOVED.contains(&name.as_str()) {
         return Err(Complaint::new("answers do not work without it"));

@@ -3,14 +3,11 @@
 use super::Section;
 use crate::grammar::{List, OneOf, TEXT, Written};
 use crate::key::{About, Key, Preset};
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 use crate::settings::{AccessLog, Log, LogFormat};
 
-pub(crate) static SECTION: Section = Section {
-    path: "log",
-    doc: "Access and event log.",
-    keys: &[&FORMAT, &REDACT, &ACCESS],
-};
+pub(crate) static SECTION: Section =
+    Section { path: "log", doc: "Access and event log.", keys: &[&FORMAT, &REDACT, &ACCESS] };
 
 pub(crate) static FORMAT: Key<OneOf<LogFormat>> = Key {
     about: About {
@@ -27,9 +24,11 @@ pub(crate) static FORMAT: Key<OneOf<LogFormat>> = Key {
 pub(crate) static REDACT: Key<List<Written<String>>> = Key {
     about: About {
         path: "log.redact",
-        doc: "Query parameters and header fields whose values are masked beside the built-in ones; case does not matter.",
+        doc: "Query parameters and header fields whose values are masked beside the built-in ones; case does not \
+              matter.",
         preset: Preset::Always("[]"),
-        why: "credentials in their usual places are masked anyway; what else is confidential only the app's owner knows",
+        why: "credentials in their usual places are masked anyway; what else is confidential only the app's owner \
+              knows",
         example: "[\"email\", \"X-Patient-Id\"]",
         aliases: &["mask", "sensitive", "filter", "hide_fields"],
     },
@@ -48,13 +47,9 @@ pub(crate) static ACCESS: Key<OneOf<AccessLog>> = Key {
     grammar: OneOf { words: &[("all", AccessLog::All), ("refusals", AccessLog::Refusals)] },
 };
 
-pub(crate) fn read(reader: &mut Reader) -> Option<Log> {
+pub(crate) fn read(reader: &mut Reader) -> Read<Log> {
     let format = reader.read(&FORMAT);
     let redact = reader.read(&REDACT);
     let access = reader.read(&ACCESS);
-    Some(Log {
-        format: format?,
-        redact: redact?.iter().map(|name| name.to_lowercase()).collect(),
-        access: access?,
-    })
+    Ok(Log { format: format?, redact: redact?.iter().map(|name| name.to_lowercase()).collect(), access: access? })
 }

@@ -59,24 +59,16 @@ pub(crate) fn section(path: &str) -> Option<&'static Section> {
 }
 
 /// The words of every `mode`.
-pub(crate) const MODE: OneOf<Mode> = OneOf {
-    words: &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor)],
-};
+pub(crate) const MODE: OneOf<Mode> = OneOf { words: &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor)] };
 
 /// Why a section follows the mode over all.
-pub(crate) const FOLLOWS_MODE: &str = "one switch at the top turns everything to monitoring, and each section can differ from it";
+pub(crate) const FOLLOWS_MODE: &str =
+    "one switch at the top turns everything to monitoring, and each section can differ from it";
 
 /// Declares a section's mode.
 const fn section_mode(path: &'static str, doc: &'static str) -> Key<OneOf<Mode>> {
     Key {
-        about: About {
-            path,
-            doc,
-            preset: Preset::Mode,
-            why: FOLLOWS_MODE,
-            example: "\"monitor\"",
-            aliases: &[],
-        },
+        about: About { path, doc, preset: Preset::Mode, why: FOLLOWS_MODE, example: "\"monitor\"", aliases: &[] },
         grammar: MODE,
     }
 }

@@ -11,7 +11,7 @@ use super::{Section, section_mode, timeouts, tls};
 use crate::diagnostic::Code;
 use crate::grammar::{CIDR, HOST, Integer, LISTEN, List, OneOf, Size, Written};
 use crate::key::{About, Key, Preset};
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 use crate::settings::{HeadLimits, Mode, Paths, Server};
 use crate::sources::Host;
 
@@ -78,13 +78,12 @@ pub(crate) static REDIRECT_PORT: Key<Integer<u16>> = Key {
 pub(crate) static HOSTS: Key<List<Written<HostPattern>>> = Key {
     about: About {
         path: "server.hosts",
-        doc: "Names that the service answers to; any other gets 400. In process an unset list lets every name pass and is \
+        doc: "Names that the service answers to; any other gets 400. Outside development the gateway does not start without it. In process an unset list lets every name pass \
+              and is \
               reported; there, in development, `testserver` is a name, too.",
-        preset: Preset::ByEnvironment {
-            deployed: "[]",
-            development: "[\"localhost\", \"127.0.0.1\", \"[::1]\"]",
-        },
-        why: "only its owner knows a service's names, and links in mails are built from whatever name is accepted (CWE-644)",
+        preset: Preset::ByEnvironment { deployed: "[]", development: "[\"localhost\", \"127.0.0.1\", \"[::1]\"]" },
+        why: "only its owner knows a service's names, and links in mails are built from whatever name is accepted \
+              (CWE-644)",
         example: "[\"api.example.com\", \"*.example.com\"]",
         aliases: &["allowed_hosts", "trusted_hosts", "host", "server_name", "server_names", "domains", "names"],
     },
@@ -135,7 +134,8 @@ pub(crate) static HEAD: Key<Size> = Key {
         path: "server.limits.head",
         doc: "Bytes of the whole head: request line, names, values and what separates them; more get 431.",
         preset: Preset::Always("\"32KiB\""),
-        why: "room for large cookies and tokens, as the common proxies give; the head is held in memory before anything is known about the client",
+        why: "room for large cookies and tokens, as the common proxies give; the head is held in memory before \
+              anything is known about the client",
         example: "\"16KiB\"",
         aliases: &["max_head", "header_size", "header_bytes", "large_client_header_buffers"],
     },
@@ -157,7 +157,7 @@ pub(crate) static TARGET: Key<Size> = Key {
 pub(crate) static PATHS_MODE: Key<OneOf<Mode>> =
     section_mode("server.paths.mode", "Whether an ambiguous path is refused or recorded.");
 
-pub(crate) fn read(reader: &mut Reader) -> Option<Server> {
+pub(crate) fn read(reader: &mut Reader) -> Read<Server> {
     let mode = reader.read_mode(&MODE);
     let listen = reader.read(&LISTEN_ON);
     let http_redirect = reader.read_optional(&HTTP_REDIRECT);
@@ -165,15 +165,15 @@ pub(crate) fn read(reader: &mut Reader) -> Option<Server> {
     let hosts = read_hosts(reader);
     let trusted_proxies = reader.read(&TRUSTED_PROXIES);
     let max_connections = reader.read(&MAX_CONNECTIONS);
-    let behind_proxies = trusted_proxies.as_ref().map(|networks| !networks.is_empty());
+    let behind_proxies = trusted_proxies.as_ref().ok().map(|networks| !networks.is_empty());
     let tls = tls::read(reader, behind_proxies);
     let timeouts = timeouts::read(reader);
     let limits = read_limits(reader);
     let paths = reader.read_mode(&PATHS_MODE).map(|mode| Paths { mode });
-    if let (Some(listen), Some(redirect)) = (&listen, &http_redirect) {
+    if let (Ok(listen), Ok(redirect)) = (&listen, &http_redirect) {
         check_listeners(reader, listen, redirect.as_ref());
     }
-    Some(Server {
+    Ok(Server {
         mode: mode?,
         listen: listen?,
         http_redirect: http_redirect?,
@@ -188,14 +188,14 @@ pub(crate) fn read(reader: &mut Reader) -> Option<Server> {
     })
 }
 
-fn read_hosts(reader: &mut Reader) -> Option<Vec<HostPattern>> {
+fn read_hosts(reader: &mut Reader) -> Read<Vec<HostPattern>> {
     let mut hosts = reader.read(&HOSTS)?;
     let test_client = reader.host == Host::InProcess && !reader.is_deployed();
     if test_client && !reader.is_set(&HOSTS) {
         hosts.extend(HostPattern::parse(TEST_CLIENT_HOST));
     }
     if !hosts.is_empty() {
-        return Some(hosts);
+        return Ok(hosts);
     }
     let help = "write the names that clients use, such as\n\n    [server]\n    hosts = [\"api.example.com\"]";
     match reader.host {
@@ -212,20 +212,18 @@ fn read_hosts(reader: &mut Reader) -> Option<Vec<HostPattern>> {
             }
         }
         Host::InProcess => {
-            reader
-                .warn(&HOSTS, Code::Weak, "`server.hosts` is empty: every host name is let pass")
-                .help(help);
+            reader.warn(&HOSTS, Code::Weak, "`server.hosts` is empty: every host name is let pass").help(help);
         }
     }
-    Some(hosts)
+    Ok(hosts)
 }
 
-fn read_limits(reader: &mut Reader) -> Option<HeadLimits> {
+fn read_limits(reader: &mut Reader) -> Read<HeadLimits> {
     let mode = reader.read_mode(&LIMITS_MODE);
     let headers = reader.read(&HEADERS);
     let head = reader.read(&HEAD);
     let target = reader.read(&TARGET);
-    if let (Some(head), Some(target)) = (head, target)
+    if let (Ok(head), Ok(target)) = (head, target)
         && target > head
     {
         let key = if reader.is_set(&TARGET) { &TARGET } else { &HEAD };
@@ -233,11 +231,11 @@ fn read_limits(reader: &mut Reader) -> Option<HeadLimits> {
             .conflict(key, Code::Conflict, "`server.limits`: `target` is larger than `head`, which includes it")
             .help("raise `head` or lower `target`");
     }
-    Some(HeadLimits {
+    Ok(HeadLimits {
         mode: mode?,
         headers: headers?,
-        head: usize::try_from(head?).ok()?,
-        target: usize::try_from(target?).ok()?,
+        head: usize::try_from(head?).unwrap_or(usize::MAX),
+        target: usize::try_from(target?).unwrap_or(usize::MAX),
     })
 }
 
@@ -246,7 +244,8 @@ fn check_listeners(reader: &mut Reader, listen: &[SocketAddr], redirect: Option<
     let mut seen = BTreeSet::new();
     for (at, address) in listen.iter().enumerate() {
         if address.port() != 0 && !seen.insert(*address) {
-            let error = reader.conflict(&LISTEN_ON, Code::Conflict, format!("`server.listen`: {address} is listed twice"));
+            let error =
+                reader.conflict(&LISTEN_ON, Code::Conflict, format!("`server.listen`: {address} is listed twice"));
             if let Some(item) = items.get(at) {
                 error.place = Some(item.place.clone());
             }
@@ -255,7 +254,11 @@ fn check_listeners(reader: &mut Reader, listen: &[SocketAddr], redirect: Option<
     let Some(redirect) = redirect else { return };
     if redirect.port() != 0 && listen.contains(redirect) {
         reader
-            .conflict(&HTTP_REDIRECT, Code::Conflict, format!("`server.http_redirect`: {redirect} is an address of `server.listen`, too"))
+            .conflict(
+                &HTTP_REDIRECT,
+                Code::Conflict,
+                format!("`server.http_redirect`: {redirect} is an address of `server.listen`, too"),
+            )
             .help("give the redirect a port of its own, such as 8080");
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::Section;
 use crate::grammar::{DurationBetween, Rate};
 use crate::key::{About, Key, Preset};
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 use crate::settings::Timeouts;
 
 pub(crate) static SECTION: Section = Section {
     path: "server.timeouts",
-    doc: "Deadlines of connections and requests. There is none between the bytes of an answer, so server-sent events live.",
+    doc: "Deadlines of connections and requests. There is none between the bytes of an answer, so server-sent events \
+          live.",
     keys: &[&HEADER, &BODY, &BODY_RATE, &IDLE, &UPSTREAM, &CONNECT, &DRAIN],
 };
 
@@ -54,7 +55,8 @@ pub(crate) static BODY_RATE: Key<Rate> = Key {
         path: "server.timeouts.body_rate",
         doc: "What a request body must keep up on average once the grace is over.",
         preset: Preset::Always("\"1KiB/s\""),
-        why: "slower than any modem still in use, and a body that drips a byte a second cannot hold a connection for days",
+        why: "slower than any modem still in use, and a body that drips a byte a second cannot hold a connection for \
+              days",
         example: "\"4KiB/s\"",
         aliases: &["min_rate", "minimum_body_rate"],
     },
@@ -66,7 +68,8 @@ pub(crate) static IDLE: Key<DurationBetween> = Key {
         path: "server.timeouts.idle",
         doc: "How long a connection stays open without a request.",
         preset: Preset::Always("\"75s\""),
-        why: "longer than the 60 s after which common load balancers close theirs, so that they never send into a closed one",
+        why: "longer than the 60 s after which common load balancers close theirs, so that they never send into a \
+              closed one",
         example: "\"30s\"",
         aliases: &["keepalive", "keep_alive", "keepalive_timeout", "timeout_keep_alive"],
     },
@@ -109,7 +112,7 @@ pub(crate) static DRAIN: Key<DurationBetween> = Key {
     grammar: DEADLINE,
 };
 
-pub(crate) fn read(reader: &mut Reader) -> Option<Timeouts> {
+pub(crate) fn read(reader: &mut Reader) -> Read<Timeouts> {
     let header = reader.read(&HEADER);
     let body = reader.read(&BODY);
     let body_rate = reader.read(&BODY_RATE);
@@ -117,7 +120,7 @@ pub(crate) fn read(reader: &mut Reader) -> Option<Timeouts> {
     let upstream = reader.read(&UPSTREAM);
     let connect = reader.read(&CONNECT);
     let drain = reader.read(&DRAIN);
-    Some(Timeouts {
+    Ok(Timeouts {
         header: header?,
         body: body?,
         body_rate: body_rate?,

@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::grammar::{OneOf, SecretRef};
 use crate::key::{About, Key, Preset};
 use crate::provenance::Origin;
-use crate::reader::Reader;
+use crate::reader::{Read, Reader};
 use crate::secret::SecretReference;
 use crate::settings::Tls;
 use crate::sources::Host;
@@ -27,7 +27,8 @@ pub(crate) enum TlsMode {
 pub(crate) static MODE: Key<OneOf<TlsMode>> = Key {
     about: About {
         path: "server.tls.mode",
-        doc: "`files`: certificate and key are given. `self-signed`: a certificate is made at start, in development only. \
+        doc: "`files`: certificate and key are given. `self-signed`: a certificate is made at start, in development \
+              only. \
               `off`: plain HTTP, outside development only behind `server.trusted_proxies`. Where `certificate` or `key` is \
               set, the default is `files`.",
         preset: Preset::ByEnvironment { deployed: "\"files\"", development: "\"self-signed\"" },
@@ -35,9 +36,7 @@ pub(crate) static MODE: Key<OneOf<TlsMode>> = Key {
         example: "\"files\"",
         aliases: &["tls_mode", "ssl", "enabled"],
     },
-    grammar: OneOf {
-        words: &[("files", TlsMode::Files), ("self-signed", TlsMode::SelfSigned), ("off", TlsMode::Off)],
-    },
+    grammar: OneOf { words: &[("files", TlsMode::Files), ("self-signed", TlsMode::SelfSigned), ("off", TlsMode::Off)] },
 };
 
 pub(crate) static CERTIFICATE: Key<SecretRef> = Key {
@@ -73,30 +72,31 @@ const LINES_TO_WRITE: &str = "write
 or, where a proxy in front has the certificate, `mode = \"off\"` and that proxy's address in `server.trusted_proxies`";
 
 /// `behind_proxies` says whether trusted proxies are named; `None` if that could not be read.
-pub(crate) fn read(reader: &mut Reader, behind_proxies: Option<bool>) -> Option<Tls> {
+pub(crate) fn read(reader: &mut Reader, behind_proxies: Option<bool>) -> Read<Tls> {
     let mode = read_mode(reader);
     let certificate = reader.read_optional(&CERTIFICATE);
     let key = reader.read_optional(&KEY);
-    refuse_literals(reader, &CERTIFICATE, certificate.as_ref());
-    refuse_literals(reader, &KEY, key.as_ref());
+    refuse_literals(reader, &CERTIFICATE, certificate.as_ref().ok().and_then(Option::as_ref));
+    refuse_literals(reader, &KEY, key.as_ref().ok().and_then(Option::as_ref));
     let (mode, certificate, key) = (mode?, certificate?, key?);
     if reader.host == Host::Gateway {
         check(reader, mode, (certificate.is_some(), key.is_some()), behind_proxies);
     }
     match (mode, certificate, key) {
-        (TlsMode::Files, Some(certificate), Some(key)) => Some(Tls::Files { certificate, key }),
-        // In process nothing of this is used; at the gateway `check` has noted what is missing.
-        (TlsMode::Files | TlsMode::Off, _, _) => Some(Tls::Off),
-        (TlsMode::SelfSigned, _, _) => Some(Tls::SelfSigned),
+        (TlsMode::Files, Some(certificate), Some(key)) => Ok(Tls::Files { certificate, key }),
+        (TlsMode::Files, _, _) if reader.host == Host::Gateway => Err(reader.noted_before(&CERTIFICATE)),
+        // In process nothing of this is used.
+        (TlsMode::Files | TlsMode::Off, _, _) => Ok(Tls::Off),
+        (TlsMode::SelfSigned, _, _) => Ok(Tls::SelfSigned),
     }
 }
 
-fn read_mode(reader: &mut Reader) -> Option<TlsMode> {
+fn read_mode(reader: &mut Reader) -> Read<TlsMode> {
     let named = reader.is_set(&CERTIFICATE) || reader.is_set(&KEY);
     if named && !reader.is_set(&MODE) {
         let because = "a certificate or key is set";
         reader.provenance.set(&MODE, Origin::because(because), "\"files\"");
-        return Some(TlsMode::Files);
+        return Ok(TlsMode::Files);
     }
     reader.read(&MODE)
 }
@@ -112,7 +112,11 @@ fn check(reader: &mut Reader, mode: TlsMode, given: (bool, bool), behind_proxies
         }
         TlsMode::Off if reader.is_deployed() && behind_proxies == Some(false) => {
             reader
-                .conflict(&MODE, Code::Conflict, "`server.tls.mode`: plain HTTP needs a trusted proxy in front that has the certificate")
+                .conflict(
+                    &MODE,
+                    Code::Conflict,
+                    "`server.tls.mode`: plain HTTP needs a trusted proxy in front that has the certificate",
+                )
                 .label("passwords and tokens would cross the network readable")
                 .help("name the proxy's address in `server.trusted_proxies`, or give certificate and key");
         }
@@ -120,8 +124,11 @@ fn check(reader: &mut Reader, mode: TlsMode, given: (bool, bool), behind_proxies
     }
     if mode != TlsMode::Files && (given.0 || given.1) {
         let key = if given.0 { &CERTIFICATE } else { &KEY };
-        reader
-            .warn(key, Code::Unused, "certificate and key are not used as long as `server.tls.mode` is not \"files\"");
+        reader.warn(
+            key,
+            Code::Unused,
+            "certificate and key are not used as long as `server.tls.mode` is not \"files\"",
+        );
     }
 }
 
@@ -131,7 +138,8 @@ fn check_files(reader: &mut Reader, given: (bool, bool)) {
         (false, false) => {
             if reader.is_absent(&CERTIFICATE) && reader.is_absent(&KEY) {
                 let place = reader.place_of(&MODE).or_else(|| reader.section_place("server.tls"));
-                let mut error = Diagnostic::error(Code::Missing, place, "`server.tls`: certificate and key are missing");
+                let mut error =
+                    Diagnostic::error(Code::Missing, place, "`server.tls`: certificate and key are missing");
                 error.key = Some("server.tls".to_owned());
                 error.help(LINES_TO_WRITE);
                 reader.errors.push(error);
@@ -151,8 +159,8 @@ fn lacks(reader: &mut Reader, key: &'static Key<SecretRef>, file: &str) {
     }
 }
 
-fn refuse_literals(reader: &mut Reader, key: &'static Key<SecretRef>, value: Option<&Option<SecretReference>>) {
-    if !matches!(value, Some(Some(SecretReference::Literal(_)))) {
+fn refuse_literals(reader: &mut Reader, key: &'static Key<SecretRef>, value: Option<&SecretReference>) {
+    if !matches!(value, Some(SecretReference::Literal(_))) {
         return;
     }
     let path = key.about.path;
@@ -160,12 +168,20 @@ fn refuse_literals(reader: &mut Reader, key: &'static Key<SecretRef>, value: Opt
                 and replace it, for whoever could read the policy knows it";
     if reader.is_deployed() {
         reader
-            .conflict(key, Code::LiteralSecret, format!("`{path}`: a secret is referred to, never written into the policy"))
+            .conflict(
+                key,
+                Code::LiteralSecret,
+                format!("`{path}`: a secret is referred to, never written into the policy"),
+            )
             .label("the secret itself (masked)")
             .help(help);
     } else {
         reader
-            .warn(key, Code::LiteralSecret, format!("`{path}` holds the secret itself; outside development this is an error"))
+            .warn(
+                key,
+                Code::LiteralSecret,
+                format!("`{path}` holds the secret itself; outside development this is an error"),
+            )
             .help(help);
     }
 }
