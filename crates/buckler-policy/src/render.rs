@@ -33,11 +33,6 @@ pub(crate) fn render(diagnostic: &Diagnostic, style: Style) -> String {
         }
         Some(place) => {
             let label = diagnostic.label.as_deref();
-            match place.kind() {
-                TextKind::Variable(_) => group = group.element(Origin::path("environment")),
-                TextKind::Flag(_) => group = group.element(Origin::path("command line")),
-                TextKind::File(_) | TextKind::BuiltIn => {}
-            }
             group = group.element(snippet(place, label, AnnotationKind::Primary));
         }
         None => {}
@@ -68,6 +63,7 @@ fn snippet<'d>(
     let text = place.lines_text().get(..shown).unwrap_or_default();
     let start = place.span().start.saturating_sub(lines.start).min(shown);
     let end = place.span().end.saturating_sub(lines.start).min(shown);
+    // A variable or a flag is shown with its name, which says where it comes from.
     Snippet::source(text)
         .path(place.file())
         .line_start(place.line())
