@@ -15,7 +15,7 @@ use crate::stage::{Finding, Findings};
 pub enum Outcome {
     /// The app answered and its answer was passed on whole.
     Answered,
-    /// The engine answered in place of the app, with nothing wrong: a preflight, a redirect to HTTPS.
+    /// The engine answered in place of the app, with nothing wrong.
     Replied(ReplyKind),
     /// A stage refused.
     Refused(Box<Finding>),
@@ -30,8 +30,6 @@ pub enum Outcome {
 pub enum ReplyKind {
     /// To a preflight.
     Preflight,
-    /// 308 to HTTPS.
-    RedirectToHttps,
 }
 
 /// Something an operator may want to know that changed nothing.

@@ -21,7 +21,7 @@ use tower_service::Service;
 
 use crate::activity::{Activity, ClientDeadlines};
 use crate::drain::{DrainWatch, Step};
-use crate::early::{EarlyAnswer, HeadFault, request_id};
+use crate::early::{EarlyAnswer, HeadFault, serialise};
 use crate::event::{Event, Expired, Observer};
 use crate::paced::{Pace, PacedBody};
 use crate::stream::Stream;
@@ -66,9 +66,10 @@ pub(crate) async fn serve<S, R>(
 {
     let activity = Arc::new(Activity::new());
     let slot = UpgradeSlot::default();
+    let facts = Connection { peer: Peer::Ip(peer), scheme };
     let service = PerRequest {
         inner: TowerToHyperService::new(service),
-        facts: Connection { peer: Peer::Ip(peer), scheme },
+        facts,
         pace: rules.pace,
         activity: Arc::clone(&activity),
         slot: slot.clone(),
@@ -109,18 +110,19 @@ pub(crate) async fn serve<S, R>(
             rules.observer.observe(&Event::Expired { peer, deadline });
             match deadline {
                 Expired::Idle => linger::close(socket.into_inner(), false).await,
-                Expired::Head => refuse(socket.into_inner(), peer, HeadFault::Timeout, rules).await,
+                Expired::Head => refuse(socket.into_inner(), facts, HeadFault::Timeout, rules).await,
                 Expired::WriteStall => socket.into_inner().reset_on_close(),
             }
         }
         End::Done(done) => {
             if let Some(tunnel) = slot.take().filter(|_| done.is_ok()) {
+                socket.carry_closing();
                 let carried = tunnel.carry(&mut socket, &parts.read_buf);
                 if !until_cut(carried, &mut drain, &activity, rules, peer).await {
                     socket.into_inner().reset_on_close();
                 }
             } else if let Some(status) = activity.refused() {
-                refuse(socket.into_inner(), peer, HeadFault::from_status(status), rules).await;
+                refuse(socket.into_inner(), facts, HeadFault::from_status(status), rules).await;
             } else if done.is_ok() {
                 linger::close(socket.into_inner(), activity.has_unread_body()).await;
             } else {
@@ -160,10 +162,8 @@ async fn until_cut(
 }
 
 /// Answers what never became a request.
-async fn refuse(mut stream: Stream, peer: SocketAddr, fault: HeadFault, rules: &Rules) {
-    let request_id = request_id();
-    rules.observer.observe(&Event::HeadRefused { peer, status: fault.status(), request_id: &request_id });
-    let answer = rules.early.render(fault, &request_id);
+async fn refuse(mut stream: Stream, facts: Connection, fault: HeadFault, rules: &Rules) {
+    let answer = serialise(&rules.early.answer(fault, facts));
     let written = tokio::time::timeout(linger::LINGER, async {
         stream.write_all(&answer).await?;
         stream.flush().await

@@ -4,7 +4,9 @@
 //! this one given instead, so that a client finds the same problem document and request id (R11) whoever
 //! refused it. The connection is closed afterwards: where the next request would begin is not known.
 
-use std::fmt::Write as _;
+use buckler_http::connection::Connection;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 /// Why a head was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +51,6 @@ impl HeadFault {
         }
     }
 
-    const fn reason(self) -> &'static str {
-        match self {
-            Self::Malformed => "Bad Request",
-            Self::Timeout => "Request Timeout",
-            Self::TargetTooLong => "URI Too Long",
-            Self::TooLarge => "Request Header Fields Too Large",
-        }
-    }
-
     const fn detail(self) -> &'static str {
         match self {
             Self::Malformed => "The request is not valid HTTP.",
@@ -68,54 +61,48 @@ impl HeadFault {
     }
 }
 
-/// Writes the whole response, head and body, for a fault and the request id it gets.
+/// Answers a fault, and writes it down.
 pub trait EarlyAnswer: Send + Sync + 'static {
-    /// The bytes to send before the connection is closed. They must say `Connection: close` and have a
-    /// `Content-Length`.
-    fn render(&self, fault: HeadFault, request_id: &str) -> Vec<u8>;
+    /// The answer; the connection is closed behind it.
+    fn answer(&self, fault: HeadFault, connection: Connection) -> Response<Bytes>;
 }
 
-/// The answer without a policy: a problem document (RFC 9457) that no cache keeps and no page can use.
+/// The answer without a policy: a problem document (RFC 9457) that no cache keeps. Written down by nobody.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PlainProblem;
 
 impl EarlyAnswer for PlainProblem {
-    fn render(&self, fault: HeadFault, request_id: &str) -> Vec<u8> {
-        let (status, reason) = (fault.status(), fault.reason());
-        let body = format!(
-            r#"{{"type":"about:blank","title":"{reason}","status":{status},"detail":"{}","code":"{}","request_id":"{request_id}"}}"#,
-            fault.detail(),
-            fault.code(),
-        );
-        let mut answer = String::with_capacity(512);
-        // Writing to a String cannot fail.
-        let _infallible = write!(
-            answer,
-            "HTTP/1.1 {status} {reason}\r\n\
-             content-type: application/problem+json\r\n\
-             content-length: {}\r\n\
-             cache-control: no-store\r\n\
-             content-security-policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'\r\n\
-             x-content-type-options: nosniff\r\n\
-             x-request-id: {request_id}\r\n\
-             connection: close\r\n\r\n{body}",
-            body.len(),
-        );
-        answer.into_bytes()
+    fn answer(&self, fault: HeadFault, _: Connection) -> Response<Bytes> {
+        let body = serde_json::json!({
+            "type": "about:blank", "status": fault.status(), "detail": fault.detail(), "code": fault.code(),
+        });
+        let mut response = Response::new(Bytes::from(body.to_string()));
+        *response.status_mut() = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let fields = response.headers_mut();
+        fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
     }
 }
 
-/// An id for a request that has none: 128 random bits in hexadecimal.
-pub(crate) fn request_id() -> String {
-    let mut bits = [0_u8; 16];
-    if getrandom::fill(&mut bits).is_err() {
-        // Without randomness the id says so; it names a log line and guards nothing.
-        return "unavailable".to_owned();
+/// The bytes of an answer on a connection that hyper no longer has. Head and body are ours throughout, so
+/// nothing in them needs judging; length and end are set here.
+pub(crate) fn serialise(response: &Response<Bytes>) -> Vec<u8> {
+    let status = response.status();
+    let mut bytes = Vec::with_capacity(1024);
+    let reason = status.canonical_reason().unwrap_or_default();
+    bytes.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).as_bytes());
+    let managed = |name: &HeaderName| *name == header::CONNECTION || *name == header::CONTENT_LENGTH;
+    for (name, value) in response.headers().iter().filter(|(name, _)| !managed(name)) {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
     }
-    bits.iter().fold(String::with_capacity(32), |mut id, byte| {
-        let _infallible = write!(id, "{byte:02x}");
-        id
-    })
+    let length = response.body().len();
+    bytes.extend_from_slice(format!("content-length: {length}\r\nconnection: close\r\n\r\n").as_bytes());
+    bytes.extend_from_slice(response.body());
+    bytes
 }
 
 #[cfg(test)]
@@ -126,23 +113,15 @@ mod tests {
     fn every_fault_is_a_whole_answer_that_closes() {
         // R11
         for fault in [HeadFault::Malformed, HeadFault::Timeout, HeadFault::TargetTooLong, HeadFault::TooLarge] {
-            let answer = String::from_utf8(PlainProblem.render(fault, "abc")).unwrap();
+            let response = PlainProblem.answer(fault, Connection::LOCAL);
+            let answer = String::from_utf8(serialise(&response)).unwrap();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
             assert!(head.starts_with(&format!("HTTP/1.1 {} ", fault.status())), "{head}");
-            assert!(head.contains("\r\nconnection: close"), "{head}");
-            assert!(head.contains("\r\nx-request-id: abc"), "{head}");
+            assert!(head.ends_with("\r\nconnection: close"), "{head}");
             assert!(head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())), "{head}");
             let problem: serde_json::Value = serde_json::from_str(body).unwrap();
             assert_eq!(problem["status"], fault.status());
             assert_eq!(problem["code"], fault.code());
-            assert_eq!(problem["request_id"], "abc");
         }
-    }
-
-    #[test]
-    fn ids_differ() {
-        let id = request_id();
-        assert_eq!(id.len(), 32);
-        assert_ne!(id, request_id());
     }
 }

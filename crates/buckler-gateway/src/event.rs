@@ -40,15 +40,6 @@ pub enum Event<'a> {
         /// Why.
         error: &'a io::Error,
     },
-    /// Bytes that are no request were answered without the engine.
-    HeadRefused {
-        /// The client.
-        peer: SocketAddr,
-        /// 400, 408, 414 or 431.
-        status: u16,
-        /// The id that the client was told.
-        request_id: &'a str,
-    },
     /// A deadline of the connection passed, and it was closed.
     Expired {
         /// The client.

@@ -169,6 +169,8 @@ impl Shared {
         let mut http = http1::Builder::new();
         http.header_read_timeout(None)
             .max_headers(settings.max_fields.saturating_mul(PARSER_SLACK))
+            // The buffer alone is no bound: it may grow past its size by what one read brings.
+            .max_header_size(settings.max_head.saturating_mul(PARSER_SLACK))
             .max_buf_size(settings.max_head.saturating_mul(PARSER_SLACK).max(SMALLEST_BUFFER));
         let timeouts = &settings.timeouts;
         Self {

@@ -24,6 +24,7 @@
 //! and they are not reported.
 
 mod activity;
+mod assembly;
 mod connection;
 mod drain;
 mod early;
@@ -32,6 +33,7 @@ mod gateway;
 mod hop_by_hop;
 mod linger;
 mod listen;
+pub mod log;
 mod paced;
 pub mod secrets;
 mod stream;
@@ -43,6 +45,7 @@ mod websocket;
 pub mod workers;
 
 pub use activity::{ClientDeadlines, WRITE_STALL};
+pub use assembly::{Assembled, AssemblyError, Behind};
 pub use connection::ClientBody;
 pub use early::{EarlyAnswer, HeadFault, PlainProblem};
 pub use event::{Event, Expired, Observer, Unobserved};

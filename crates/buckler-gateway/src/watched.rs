@@ -20,11 +20,17 @@ const STATUS: std::ops::Range<usize> = 9..12;
 pub(crate) struct Watched {
     stream: Stream,
     activity: Arc<Activity>,
+    closes: bool,
 }
 
 impl Watched {
     pub(crate) fn new(stream: Stream, activity: Arc<Activity>) -> Self {
-        Self { stream, activity }
+        Self { stream, activity, closes: false }
+    }
+
+    /// From now on the socket is a tunnel's: its sending half is closed when it is told to.
+    pub(crate) fn carry_closing(&mut self) {
+        self.closes = true;
     }
 
     pub(crate) fn into_inner(self) -> Stream {
@@ -108,7 +114,8 @@ impl AsyncWrite for Watched {
         outcome
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.closes { Pin::new(&mut this.stream).poll_shutdown(cx) } else { Poll::Ready(Ok(())) }
     }
 }

@@ -287,8 +287,6 @@ pub enum StripInput {
 pub struct Log {
     /// Shape of the lines.
     pub format: LogFormat,
-    /// Query parameters and header fields whose values are masked, beside the built-in ones; lower case.
-    pub redact: Vec<String>,
     /// Whether each request gets a line, or refusals only.
     pub access: AccessLog,
 }

@@ -56,6 +56,7 @@ impl Carrier {
         let io = TokioIo::new(Heard::new(stream, Arc::clone(&heard)));
         let (sender, connection) = Builder::new()
             .max_headers(RESPONSE_FIELDS)
+            .max_header_size(RESPONSE_HEAD)
             .max_buf_size(RESPONSE_HEAD)
             .handshake(io)
             .await

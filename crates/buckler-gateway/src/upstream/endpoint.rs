@@ -141,7 +141,9 @@ impl Endpoint {
         let surplus = {
             let mut pool = self.pool();
             pool.push_back(idle);
-            if pool.len() > self.settings.pool_size { pool.pop_front() } else { None }
+            // One in, one out: under traffic the aged ones go without anybody sweeping.
+            let aged = pool.front().is_some_and(|idle| idle.since.elapsed() >= self.settings.pool_idle);
+            if aged || pool.len() > self.settings.pool_size { pool.pop_front() } else { None }
         };
         drop(surplus);
     }

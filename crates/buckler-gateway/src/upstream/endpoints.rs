@@ -32,6 +32,9 @@ pub const WAITING_REQUESTS: usize = 512;
 /// How often a waiting request knocks at workers that exist and take no connection yet.
 const KNOCK: Duration = Duration::from_millis(100);
 
+/// How often idle connections are looked at: they may be this much older than [`POOL_IDLE`](super::POOL_IDLE).
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// The endpoints of one app. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Endpoints(Arc<Shared>);
@@ -90,6 +93,14 @@ impl Endpoints {
     /// The workers that take requests.
     pub fn list(&self) -> Arc<Vec<Arc<Endpoint>>> {
         self.0.list.load_full()
+    }
+
+    /// Sweeps from time to time, for ever. To be run beside the gateway.
+    pub async fn sweeping(&self) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            self.sweep();
+        }
     }
 
     /// Closes connections that no request has used for a while.

@@ -1,13 +1,12 @@
 //! `[log]`: access and event log.
 
 use super::Section;
-use crate::grammar::{List, OneOf, TEXT, Written};
+use crate::grammar::OneOf;
 use crate::key::{About, Key, Preset};
 use crate::reader::{Read, Reader};
 use crate::settings::{AccessLog, Log, LogFormat};
 
-pub(crate) static SECTION: Section =
-    Section { path: "log", doc: "Access and event log.", keys: &[&FORMAT, &REDACT, &ACCESS] };
+pub(crate) static SECTION: Section = Section { path: "log", doc: "Access and event log.", keys: &[&FORMAT, &ACCESS] };
 
 pub(crate) static FORMAT: Key<OneOf<LogFormat>> = Key {
     about: About {
@@ -19,20 +18,6 @@ pub(crate) static FORMAT: Key<OneOf<LogFormat>> = Key {
         aliases: &["log_format", "style", "formatter"],
     },
     grammar: OneOf { words: &[("json", LogFormat::Json), ("human", LogFormat::Human)] },
-};
-
-pub(crate) static REDACT: Key<List<Written<String>>> = Key {
-    about: About {
-        path: "log.redact",
-        doc: "Query parameters and header fields whose values are masked beside the built-in ones; case does not \
-              matter.",
-        preset: Preset::Always("[]"),
-        why: "credentials in their usual places are masked anyway; what else is confidential only the app's owner \
-              knows",
-        example: "[\"email\", \"X-Patient-Id\"]",
-        aliases: &["mask", "sensitive", "filter", "hide_fields"],
-    },
-    grammar: List { item: TEXT, not_empty: None },
 };
 
 pub(crate) static ACCESS: Key<OneOf<AccessLog>> = Key {
@@ -49,7 +34,6 @@ pub(crate) static ACCESS: Key<OneOf<AccessLog>> = Key {
 
 pub(crate) fn read(reader: &mut Reader) -> Read<Log> {
     let format = reader.read(&FORMAT);
-    let redact = reader.read(&REDACT);
     let access = reader.read(&ACCESS);
-    Ok(Log { format: format?, redact: redact?.iter().map(|name| name.to_lowercase()).collect(), access: access? })
+    Ok(Log { format: format?, access: access? })
 }

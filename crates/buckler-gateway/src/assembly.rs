@@ -1,0 +1,192 @@
+//! From a loaded policy to a gateway that serves: the parts of this crate put together.
+//!
+//! ```text
+//! Gateway (sockets, deadlines) ─► BucklerLayer (engine) ─► ToApp (edge field) ─► UpstreamService
+//!                 │                        │
+//!                 └──── incidents ──► Log ◄┘ records
+//! ```
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use buckler_engine::{Engine, Reason, Severity};
+use buckler_http::connection::{Connection, Peer};
+use buckler_policy::settings::{Policy, Tls as TlsPolicy};
+use buckler_tower::{Admitted, Buckler, BucklerLayer, RequestBody, Settings};
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::early::{EarlyAnswer, HeadFault};
+use crate::event::{Event, Expired, Observer};
+use crate::listen::ListenError;
+use crate::log::{Incident, Log};
+use crate::tls::{Identity, Tls, TlsError};
+use crate::upstream::{Download, Endpoints, UpstreamError, UpstreamService};
+use crate::workers::edge;
+use crate::{Bound, ClientBody, Gateway, GatewaySettings, Listen};
+
+/// Who stands behind the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// Workers that `buckler run` started: they are told what the edge saw by a field of our own.
+    Workers,
+    /// An app that runs elsewhere and reads `X-Forwarded-*`.
+    Upstream,
+}
+
+/// Why a gateway does not come to serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AssemblyError {
+    /// Certificate or key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// An address.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+/// A gateway that holds its sockets and is ready to serve.
+#[derive(Debug)]
+pub struct Assembled {
+    bound: Bound,
+    service: Buckler<ToApp>,
+    layer: BucklerLayer,
+    certificate_pem: Option<String>,
+}
+
+impl Assembled {
+    /// Compiles the policy, loads the certificate and takes the sockets.
+    ///
+    /// # Errors
+    /// What is wrong with the certificate, or which address cannot be had.
+    pub async fn new(policy: &Policy, endpoints: Endpoints, behind: Behind, log: Log) -> Result<Self, AssemblyError> {
+        let identity = match &policy.server.tls {
+            TlsPolicy::Files { certificate, key } => Some(Identity::load(certificate, key, SystemTime::now()).await?),
+            TlsPolicy::SelfSigned => {
+                let hosts: Vec<String> = policy.server.hosts.iter().map(ToString::to_string).collect();
+                Some(Identity::self_signed(&hosts, SystemTime::now())?)
+            }
+            TlsPolicy::Off => None,
+        };
+        for warning in identity.iter().flat_map(|identity| &identity.warnings) {
+            log.incident(Incident::Connection { what: warning.clone(), peer: None, severity: Severity::Warning });
+        }
+        let tls = identity.as_ref().map(Tls::new);
+        let secure = policy.server.listen.iter().map(|address| Listen { address: *address, tls: tls.clone() });
+        let plain = policy.server.http_redirect.iter().map(|address| Listen { address: *address, tls: None });
+
+        let settings = Settings { observer: Arc::new(log.clone()), ..Settings::default() };
+        let layer = BucklerLayer::with(Engine::new(policy), settings);
+        let gateway = GatewaySettings {
+            max_connections: policy.server.max_connections,
+            max_fields: policy.server.limits.headers,
+            max_head: policy.server.limits.head,
+            early: Arc::new(Judged(layer.clone())),
+            observer: Arc::new(Incidents(log)),
+            ..GatewaySettings::new(secure.chain(plain).collect(), policy.server.timeouts)
+        };
+        let bound = Gateway::bind(gateway).await?;
+        let local = bound.local_addrs().first().copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let edge = match behind {
+            Behind::Workers => Some(local),
+            Behind::Upstream => None,
+        };
+        let service = tower_layer::Layer::layer(&layer, ToApp { inner: UpstreamService::new(endpoints), edge });
+        Ok(Self { bound, service, layer, certificate_pem: identity.map(|identity| identity.certificate_pem) })
+    }
+
+    /// The addresses, with the ports that were really taken; the redirecting one last.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.bound.local_addrs()
+    }
+
+    /// The chain that clients are shown, for those that are to trust a self-signed one.
+    pub fn certificate_pem(&self) -> Option<&str> {
+        self.certificate_pem.as_deref()
+    }
+
+    /// The layer, to reload its policy and to read what it enforces.
+    pub fn layer(&self) -> &BucklerLayer {
+        &self.layer
+    }
+
+    /// Serves until `shutdown` completes, then drains.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        self.bound.serve(self.service, shutdown).await;
+    }
+}
+
+/// The innermost service: tells workers what the edge saw.
+#[derive(Debug, Clone)]
+struct ToApp {
+    inner: UpstreamService,
+    /// The address that workers are told to stand at.
+    edge: Option<SocketAddr>,
+}
+
+impl Service<Request<RequestBody<ClientBody>>> for ToApp {
+    type Response = Response<Download>;
+    type Error = UpstreamError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Download>, UpstreamError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), UpstreamError>> {
+        Service::<Request<RequestBody<ClientBody>>>::poll_ready(&mut self.inner, cx)
+    }
+
+    fn call(&mut self, mut request: Request<RequestBody<ClientBody>>) -> Self::Future {
+        if let (Some(local), Some(admitted)) = (self.edge, request.extensions().get::<Admitted>()) {
+            let client = match admitted.peer {
+                Peer::Ip(address) => Some(address),
+                Peer::Local => None,
+            };
+            let value = edge::field_value(admitted.scheme, client, local);
+            request.headers_mut().insert(edge::FIELD_NAME, value);
+        }
+        self.inner.call(request)
+    }
+}
+
+/// Answers what never becomes a request as the engine answers everything else.
+struct Judged(BucklerLayer);
+
+impl EarlyAnswer for Judged {
+    fn answer(&self, fault: HeadFault, connection: Connection) -> Response<bytes::Bytes> {
+        let reason = match fault {
+            HeadFault::Malformed => Reason::MalformedRequest,
+            HeadFault::Timeout => Reason::Timeout,
+            HeadFault::TargetTooLong => Reason::UriTooLong,
+            HeadFault::TooLarge => Reason::HeadersTooLarge,
+        };
+        self.0.unread(reason, connection)
+    }
+}
+
+/// Writes down what happens outside of requests.
+struct Incidents(Log);
+
+impl Observer for Incidents {
+    fn observe(&self, event: &Event<'_>) {
+        let (what, peer, severity) = match event {
+            Event::AcceptFailed { listener, error } => {
+                (format!("no connection can be accepted at {listener}: {error}"), None, Severity::Error)
+            }
+            Event::Full { listener } => {
+                (format!("as many connections as allowed are open at {listener}"), None, Severity::Error)
+            }
+            Event::HandshakeFailed { peer, error } => {
+                (format!("TLS handshake failed: {error}"), Some(*peer), Severity::Info)
+            }
+            Event::Expired { peer, deadline: Expired::WriteStall } => {
+                ("the client stopped reading its answer".to_owned(), Some(*peer), Severity::Warning)
+            }
+            Event::Cut { peer } => ("cut off at the end of the drain".to_owned(), Some(*peer), Severity::Warning),
+            // The ordinary end of a connection, or written down by the engine.
+            Event::Expired { .. } => return,
+        };
+        self.0.incident(Incident::Connection { what, peer, severity });
+    }
+}

@@ -1,0 +1,85 @@
+//! Lines for people who watch a terminal.
+
+use std::fmt::Write;
+
+use buckler_engine::record::Outcome;
+use buckler_engine::stage::Finding;
+use buckler_engine::{Record, Severity};
+
+use super::Entry;
+use super::line::{Colour, Incident, client, level, note, severity};
+
+pub(super) fn line(out: &mut String, entry: &Entry, colour: Colour) {
+    // Writing to a String cannot fail.
+    let _infallible = match entry {
+        Entry::Exchange(record) => exchange(out, record, colour),
+        Entry::Incident(incident) => happened(out, incident, colour),
+    };
+}
+
+fn exchange(out: &mut String, record: &Record, colour: Colour) -> std::fmt::Result {
+    let (on, off) = paint(severity(record), colour);
+    write!(
+        out,
+        "{on}{}{off} {} {} {} {}",
+        record.status.as_u16(),
+        record.method,
+        record.target,
+        duration(record.duration_micros()),
+        client(record),
+    )?;
+    match &record.outcome {
+        Outcome::Refused(finding) => {
+            out.push_str(" refused by ");
+            said(out, finding)?;
+        }
+        Outcome::Failed(reason) => write!(out, " failed: {}", reason.code())?,
+        Outcome::Aborted => out.push_str(" cut off"),
+        _ => {}
+    }
+    for finding in &record.monitored {
+        out.push_str(" monitored: ");
+        said(out, finding)?;
+    }
+    for noted in &record.notes {
+        write!(out, " ({})", note(*noted))?;
+    }
+    write!(out, " id={}", record.request_id.as_str())
+}
+
+fn said(out: &mut String, finding: &Finding) -> std::fmt::Result {
+    let violation = &finding.violation;
+    write!(out, "{}: {}, {}", finding.stage.name(), violation.reason.code(), violation.detail)?;
+    violation.key.map_or(Ok(()), |key| write!(out, " [{key}]"))
+}
+
+fn happened(out: &mut String, incident: &Incident, colour: Colour) -> std::fmt::Result {
+    let (what, peer, severity) = match incident {
+        Incident::LinesDropped { count } => {
+            let (on, off) = paint(Severity::Error, colour);
+            return write!(out, "{on}error{off} log: {count} lines could not be written in time");
+        }
+        Incident::Connection { what, peer, severity } => (what, *peer, *severity),
+        Incident::Worker { what, severity } => (what, None, *severity),
+    };
+    let (on, off) = paint(severity, colour);
+    write!(out, "{on}{}{off} {what}", level(severity))?;
+    peer.map_or(Ok(()), |peer| write!(out, " ({})", peer.ip().to_canonical()))
+}
+
+fn duration(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros}µs"),
+        1_000..1_000_000 => format!("{}.{}ms", micros / 1_000, micros % 1_000 / 100),
+        _ => format!("{}.{}s", micros / 1_000_000, micros % 1_000_000 / 100_000),
+    }
+}
+
+const fn paint(severity: Severity, colour: Colour) -> (&'static str, &'static str) {
+    match (colour, severity) {
+        (Colour::Plain, _) => ("", ""),
+        (Colour::Ansi, Severity::Info) => ("\x1b[32m", "\x1b[0m"),
+        (Colour::Ansi, Severity::Warning) => ("\x1b[33m", "\x1b[0m"),
+        (Colour::Ansi, Severity::Error) => ("\x1b[31m", "\x1b[0m"),
+    }
+}

@@ -1,0 +1,133 @@
+//! One JSON object a line, for machines.
+
+use buckler_engine::Record;
+use buckler_engine::record::Outcome;
+use buckler_engine::stage::Finding;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Entry;
+use super::line::{Incident, client, level, note, outcome, severity};
+
+#[derive(Serialize)]
+struct Exchange<'a> {
+    ts: String,
+    level: &'a str,
+    event: &'a str,
+    request_id: &'a str,
+    client: String,
+    scheme: &'a str,
+    method: &'a str,
+    host: Option<&'a str>,
+    target: String,
+    status: u16,
+    bytes_in: u64,
+    bytes_out: u64,
+    duration_us: u64,
+    outcome: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Said<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    monitored: Vec<Said<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+}
+
+/// What a stage said.
+#[derive(Serialize)]
+struct Said<'a> {
+    stage: &'a str,
+    code: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+}
+
+impl<'a> From<&'a Finding> for Said<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        let violation = &finding.violation;
+        Self {
+            stage: finding.stage.name(),
+            code: violation.reason.code(),
+            status: violation.reason.status().as_u16(),
+            detail: &violation.detail,
+            key: violation.key,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Happened<'a> {
+    ts: String,
+    level: &'a str,
+    event: &'a str,
+    what: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+}
+
+pub(super) fn line(out: &mut String, entry: &Entry) {
+    let text = match entry {
+        Entry::Exchange(record) => serde_json::to_string(&exchange(record)),
+        Entry::Incident(incident) => {
+            let dropped;
+            let (event, what, peer, severity) = match incident {
+                Incident::LinesDropped { count } => {
+                    dropped = format!("{count} lines could not be written in time");
+                    ("log", dropped.as_str(), None, buckler_engine::Severity::Error)
+                }
+                Incident::Connection { what, peer, severity } => ("connection", what.as_str(), *peer, *severity),
+                Incident::Worker { what, severity } => ("worker", what.as_str(), None, *severity),
+            };
+            let client = peer.map(|peer| peer.ip().to_canonical().to_string());
+            serde_json::to_string(&Happened {
+                ts: Timestamp::now().to_string(),
+                level: level(severity),
+                event,
+                what,
+                client,
+            })
+        }
+    };
+    // Text, numbers and lists of them always serialise.
+    out.push_str(&text.unwrap_or_default());
+}
+
+fn exchange(record: &Record) -> Exchange<'_> {
+    let (refusal, code) = match &record.outcome {
+        Outcome::Refused(finding) => (Some(Said::from(&**finding)), None),
+        Outcome::Failed(reason) => (None, Some(*reason)),
+        _ => (None, None),
+    };
+    let failure = code.map(|reason| Said {
+        stage: "upstream",
+        code: reason.code(),
+        status: reason.status().as_u16(),
+        detail: reason.title(),
+        key: None,
+    });
+    Exchange {
+        ts: i64::try_from(record.began.0)
+            .ok()
+            .and_then(|us| Timestamp::from_microsecond(us).ok())
+            .unwrap_or_default()
+            .to_string(),
+        level: level(severity(record)),
+        event: "request",
+        request_id: record.request_id.as_str(),
+        client: client(record),
+        scheme: record.scheme.as_str(),
+        method: record.method.as_str(),
+        host: record.host.as_ref().and_then(|host| host.to_str().ok()),
+        target: record.target.to_string(),
+        status: record.status.as_u16(),
+        bytes_in: record.bytes_in,
+        bytes_out: record.bytes_out,
+        duration_us: record.duration_micros(),
+        outcome: outcome(record),
+        refusal: refusal.or(failure),
+        monitored: record.monitored.iter().map(|finding| Said::from(&**finding)).collect(),
+        notes: record.notes.iter().map(|n| note(*n)).collect(),
+    }
+}

@@ -1,0 +1,94 @@
+//! What both shapes of a line have in common.
+
+use std::net::SocketAddr;
+
+use buckler_engine::record::{Note, Outcome, ReplyKind};
+use buckler_engine::{Record, Severity};
+use buckler_http::connection::Peer;
+
+/// Whether lines for people may be coloured. Colour never carries meaning of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// A terminal that wants it.
+    Ansi,
+    /// A file, a pipe, or `NO_COLOR`.
+    Plain,
+}
+
+/// Something that happened outside of any exchange.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Incident {
+    /// Lines of this log are missing.
+    LinesDropped {
+        /// How many.
+        count: u64,
+    },
+    /// A connection or listener had trouble.
+    Connection {
+        /// In a few words.
+        what: String,
+        /// Whose.
+        peer: Option<SocketAddr>,
+        /// How much it matters.
+        severity: Severity,
+    },
+    /// A worker started, stopped, or printed something.
+    Worker {
+        /// In its own or the supervisor's words.
+        what: String,
+        /// How much it matters.
+        severity: Severity,
+    },
+}
+
+/// The word for an ending, in both shapes.
+pub(super) fn outcome(record: &Record) -> &'static str {
+    match &record.outcome {
+        Outcome::Answered => "answered",
+        Outcome::Replied(ReplyKind::Preflight) => "preflight",
+        Outcome::Refused(_) => "refused",
+        Outcome::Failed(_) => "failed",
+        Outcome::Aborted => "aborted",
+        _ => "ended",
+    }
+}
+
+/// How much an operator should care.
+pub(super) fn severity(record: &Record) -> Severity {
+    match &record.outcome {
+        Outcome::Refused(finding) => finding.violation.reason.severity(),
+        Outcome::Failed(reason) => reason.severity(),
+        _ if record.status.is_server_error() => Severity::Error,
+        _ if !record.monitored.is_empty() => Severity::Warning,
+        _ => Severity::Info,
+    }
+}
+
+/// The word for a severity.
+pub(super) const fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+/// The word for a note.
+pub(super) fn note(note: Note) -> String {
+    match note {
+        Note::UnsolicitedForwarding => "forwarding fields of an untrusted peer ignored".to_owned(),
+        Note::WeakerHeader(name) => format!("the app sets a weaker {name}"),
+        Note::ErrorMasked => "error body replaced".to_owned(),
+        Note::InputStripped => "input removed from 422".to_owned(),
+        _ => "noted".to_owned(),
+    }
+}
+
+/// The client's address; a peer without one is `-`.
+pub(super) fn client(record: &Record) -> String {
+    match record.peer {
+        Peer::Ip(address) => address.ip().to_canonical().to_string(),
+        Peer::Local => "-".to_owned(),
+    }
+}
