@@ -10,7 +10,7 @@ use buckler_engine::Reason;
 use serde_json::Value;
 
 use crate::case::{Body, Case, Ending, ExpectedAnswer, ExpectedReceipt, Host, escape};
-use crate::host::{Observed, Told};
+use crate::host::Observed;
 use crate::message::{Line, Received, is_of_the_connection, show_lines};
 
 /// Fields of a refusal, once each.
@@ -23,21 +23,14 @@ const OF_THE_SERVER: &[&str] = &["date", "content-length"];
 pub fn compare(case: &Case, host: Host, observed: &Observed) -> Vec<String> {
     let mut found = Vec::new();
     let verdict = case.verdict.of(host);
-    let id = observed.told.request_id();
-    match &observed.told {
-        Told::Record { verdict: told, status, bytes_out, .. } => {
-            found.extend(verdict.differences(told));
-            if *status != observed.answer.status {
-                found.push(format!("the record says {status}, the answer {}", observed.answer.status));
-            }
-            if *bytes_out != observed.answer.body.len() as u64 && !case.request.start.starts_with(b"HEAD ") {
-                found.push(format!("the record says {bytes_out} bytes, the answer has {}", observed.answer.body.len()));
-            }
-        }
-        Told::Early { .. } if !matches!(verdict.ending, Ending::Early(_)) => {
-            found.push(format!("expected {:?}, but the head was refused before the engine saw it", verdict.ending));
-        }
-        Told::Early { .. } => {}
+    let told = &observed.told;
+    let id = told.request_id.as_str();
+    found.extend(verdict.differences(&told.verdict));
+    if told.status != observed.answer.status {
+        found.push(format!("the record says {}, the answer {}", told.status, observed.answer.status));
+    }
+    if told.bytes_out != observed.answer.body.len() as u64 && !case.request.start.starts_with(b"HEAD ") {
+        found.push(format!("the record says {} bytes, the answer has {}", told.bytes_out, observed.answer.body.len()));
     }
     found.extend(compare_answer(case.answer.of(host), observed, id));
     match &verdict.ending {
@@ -158,7 +151,7 @@ fn refusal(observed: &Observed, code: &str, case: &Case) -> Vec<String> {
     }
     match serde_json::from_slice::<Value>(&answer.body) {
         Ok(problem) => {
-            let id = observed.told.request_id();
+            let id = observed.told.request_id.as_str();
             for (name, expected) in [
                 ("code", Value::from(code)),
                 ("status", Value::from(answer.status)),

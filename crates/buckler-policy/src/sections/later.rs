@@ -3,7 +3,7 @@
 //! Accepting such a key would be a control that is silently off, so each is refused by name.
 
 /// Sections and keys by path, with what they are for.
-pub(crate) const LATER: [(&str, &str); 22] = [
+pub(crate) const LATER: [(&str, &str); 23] = [
     ("app.concurrency", "requests in flight per worker"),
     ("app.max_requests", "recycling workers"),
     ("bans", "temporary bans"),
@@ -16,6 +16,7 @@ pub(crate) const LATER: [(&str, &str); 22] = [
     ("identity", "accounts, tokens and access rules"),
     ("limits", "rate limits and quotas"),
     ("log.audit", "the audit log"),
+    ("log.redact", "masking of further names"),
     ("log.retention", "deletion of old logs"),
     ("log.sinks", "further destinations of the log"),
     ("route", "rules for single routes"),

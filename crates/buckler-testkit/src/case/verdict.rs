@@ -30,7 +30,7 @@ pub enum Ending {
     Failed(String),
     /// Somebody left.
     Aborted,
-    /// What came was no request: the gateway answered, and the engine saw nothing.
+    /// What came was no request: its bytes were answered without a head to judge.
     Early(String),
 }
 
@@ -109,7 +109,10 @@ impl Verdict {
 
     /// The verdict that a record tells; everything is there.
     pub fn of(record: &Record) -> Self {
+        let target = record.target.to_string();
         let ending = match &record.outcome {
+            // No request has this target; it stands in the record of bytes that are none.
+            Outcome::Refused(finding) if target == "-" => Ending::Early(finding.violation.reason.code().to_owned()),
             Outcome::Answered => Ending::Answered,
             Outcome::Replied(ReplyKind::Preflight) => Ending::Preflight,
             Outcome::Refused(finding) => Ending::Refused(Named::from(&**finding)),
@@ -125,7 +128,7 @@ impl Verdict {
             ending,
             monitored: record.monitored.iter().map(|finding| Named::from(&**finding)).collect(),
             notes: record.notes.iter().map(note).collect(),
-            logged: Some(record.target.to_string()),
+            logged: Some(target),
             client: Some(format!("{peer} {}", record.scheme.as_str())),
             host: record.host.as_ref().map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned()),
         }

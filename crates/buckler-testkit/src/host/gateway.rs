@@ -4,13 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use buckler_engine::{Engine, Record};
+use buckler_engine::{Engine, Reason, Record};
 use buckler_gateway::tls::{Identity, Tls};
 use buckler_gateway::upstream::{Address, Endpoint, Endpoints, UpstreamService, UpstreamSettings};
-use buckler_gateway::{Event, Gateway, GatewaySettings, Listen};
-use buckler_http::connection::Scheme;
+use buckler_gateway::{EarlyAnswer, Gateway, GatewaySettings, HeadFault, Listen};
+use buckler_http::connection::{Connection, Scheme};
 use buckler_policy::settings::Policy;
 use buckler_tower::{BucklerLayer, Settings};
+use bytes::Bytes;
+use http::Response;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpSocket;
@@ -39,21 +41,20 @@ async fn serve(case: &Case, mode: Option<&str>) -> Result<Observed, String> {
     let policy = load_policy(&case.policy, mode)?.policy;
     let app = SocketApp::start(case.app.clone()).await.map_err(|error| error.to_string())?;
     let (tell, mut told) = mpsc::unbounded_channel();
-    let tell_early = tell.clone();
     let observer = move |record: Record| {
         let _gone = tell.send(Told::of(&record));
     };
     let settings = Settings { observer: Arc::new(observer), ..Settings::default() };
     let address: Address = format!("http://{}", app.address()).parse().map_err(|error| format!("{error}"))?;
     let endpoints = Endpoints::fixed(vec![Endpoint::new(address, UpstreamSettings::default())]);
-    let service = BucklerLayer::with(Engine::new(&policy), settings).layer(UpstreamService::new(endpoints));
+    let layer = BucklerLayer::with(Engine::new(&policy), settings);
+    let service = layer.layer(UpstreamService::new(endpoints));
 
     let identity = match case.request.scheme {
         Scheme::Http => None,
         Scheme::Https => Some(Identity::self_signed(&["localhost".to_owned()], SystemTime::now()).map_err(|e| e.to_string())?),
     };
-    let early = Arc::new(Early(tell_early));
-    let settings = gateway_settings(&case.request, &policy, identity.as_ref(), early)?;
+    let settings = gateway_settings(&case.request, &policy, identity.as_ref(), layer)?;
     let bound = Gateway::bind(settings).await.map_err(|error| error.to_string())?;
     let address = *bound.local_addrs().first().ok_or("the gateway has no address")?;
     let (stop, stopped) = oneshot::channel::<()>();
@@ -76,13 +77,18 @@ async fn serve(case: &Case, mode: Option<&str>) -> Result<Observed, String> {
     }
 }
 
-struct Early(mpsc::UnboundedSender<Told>);
+/// As the assembled gateway does it.
+struct Judged(BucklerLayer);
 
-impl buckler_gateway::Observer for Early {
-    fn observe(&self, event: &Event<'_>) {
-        if let Event::HeadRefused { status, request_id, .. } = event {
-            let _gone = self.0.send(Told::Early { status: *status, request_id: (*request_id).to_owned() });
-        }
+impl EarlyAnswer for Judged {
+    fn answer(&self, fault: HeadFault, connection: Connection) -> Response<Bytes> {
+        let reason = match fault {
+            HeadFault::Malformed => Reason::MalformedRequest,
+            HeadFault::Timeout => Reason::Timeout,
+            HeadFault::TargetTooLong => Reason::UriTooLong,
+            HeadFault::TooLarge => Reason::HeadersTooLarge,
+        };
+        self.0.unread(reason, connection)
     }
 }
 
@@ -90,7 +96,7 @@ fn gateway_settings(
     request: &RequestSpec,
     policy: &Policy,
     identity: Option<&Identity>,
-    observer: Arc<Early>,
+    layer: BucklerLayer,
 ) -> Result<GatewaySettings, String> {
     let peer = peer(request)?;
     let host: IpAddr = if peer.is_ipv6() { "::1".parse() } else { "127.0.0.1".parse() }.map_err(|_| "no address")?;
@@ -99,7 +105,7 @@ fn gateway_settings(
     settings.max_connections = policy.server.max_connections;
     settings.max_fields = policy.server.limits.headers;
     settings.max_head = policy.server.limits.head;
-    settings.observer = observer;
+    settings.early = Arc::new(Judged(layer));
     Ok(settings)
 }
 

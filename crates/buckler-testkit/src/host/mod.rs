@@ -25,41 +25,24 @@ pub struct Observed {
 
 /// What was written down.
 #[derive(Debug, Clone)]
-pub enum Told {
-    /// The record of the exchange.
-    Record {
-        /// What it says.
-        verdict: Box<Verdict>,
-        /// The name of the exchange.
-        request_id: String,
-        /// Of the answer.
-        status: u16,
-        /// Bytes of the answer's body.
-        bytes_out: u64,
-    },
-    /// The gateway refused the head.
-    Early {
-        /// Of the answer.
-        status: u16,
-        /// The name of the exchange.
-        request_id: String,
-    },
+pub struct Told {
+    /// What the record says.
+    pub verdict: Verdict,
+    /// The name of the exchange.
+    pub request_id: String,
+    /// Of the answer.
+    pub status: u16,
+    /// Bytes of the answer's body.
+    pub bytes_out: u64,
 }
 
 impl Told {
     pub(crate) fn of(record: &Record) -> Self {
-        Self::Record {
-            verdict: Box::new(Verdict::of(record)),
+        Self {
+            verdict: Verdict::of(record),
             request_id: record.request_id.as_str().to_owned(),
             status: record.status.as_u16(),
             bytes_out: record.bytes_out,
-        }
-    }
-
-    /// The name of the exchange.
-    pub fn request_id(&self) -> &str {
-        match self {
-            Self::Record { request_id, .. } | Self::Early { request_id, .. } => request_id,
         }
     }
 }
