@@ -1,0 +1,42 @@
+//! `buckler serve`
+
+use buckler_gateway::upstream::Address;
+use clap::Args;
+
+use super::console::{Exit, Failure};
+use super::policy::{PolicyArguments, warn};
+use super::run::front;
+use crate::serving::{self, App};
+
+/// Puts the gateway before an HTTP API that runs elsewhere.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  buckler serve --upstream http://127.0.0.1:8000 --dev\n  \
+                  buckler serve --upstream unix:/run/app.sock --policy buckler.toml")]
+pub(crate) struct Arguments {
+    /// Where the app listens: `http://host:port`, `https://host:port` or `unix:/path`; may be repeated
+    #[arg(long, value_name = "URL", required = true)]
+    upstream: Vec<String>,
+
+    #[command(flatten)]
+    policy: PolicyArguments,
+
+    /// Address to listen on, in place of those of the policy; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+
+    /// Development: self-signed certificate, loopback names, errors shown
+    #[arg(long)]
+    dev: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let addresses: Vec<Address> = arguments
+        .upstream
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::usage(format_args!("--upstream: {error}")))?;
+    let loaded = arguments.policy.load(front(&arguments.listen, arguments.dev).collect())?;
+    warn(&loaded);
+    serving::serve(&loaded, App::Upstream(addresses))
+}

@@ -1,0 +1,111 @@
+//! From a loaded policy and an app to a service: sockets first, then workers, then the report, then requests.
+//!
+//! The order matters. A port in use is told before an app is imported; the log is there before the first worker prints;
+//! nothing is announced before an app is ready. At the end the other way round: requests first, then workers, then the
+//! log's last lines.
+
+mod announce;
+mod signals;
+mod workers;
+
+use std::io;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use buckler_gateway::log::{Colour, Log, Writer};
+use buckler_gateway::upstream::{Address, Endpoint, Endpoints, UpstreamSettings};
+use buckler_gateway::workers::{AppFacts, Target};
+use buckler_gateway::{Assembled, Behind};
+use buckler_policy::Loaded;
+use buckler_policy::settings::Policy;
+
+use crate::cli::console::{Exit, Failure};
+use signals::Signals;
+use workers::Workers;
+
+/// What the log still gets at the end. A child of the app that lives on may hold its line open.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Who answers admitted requests.
+pub(crate) enum App {
+    /// Workers of our own.
+    Workers { target: Target, facts: Box<AppFacts> },
+    /// Something that runs elsewhere.
+    Upstream(Vec<Address>),
+}
+
+/// Runs something that waits.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::usage(format_args!("no threads could be started: {error}")))?.block_on(future)
+}
+
+/// Serves until a signal comes.
+pub(crate) fn serve(loaded: &Loaded, app: App) -> Result<Exit, Failure> {
+    let colour = match anstream::AutoStream::choice(&io::stdout()) {
+        anstream::ColorChoice::Never => Colour::Plain,
+        anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi | anstream::ColorChoice::Auto => Colour::Ansi,
+    };
+    let policy = &loaded.policy;
+    let (log, writer) = Log::start(policy.log.access, policy.log.format, colour, io::stdout())?;
+    let done = block_on(serve_until_signal(loaded, app, log));
+    finish(writer);
+    done
+}
+
+async fn serve_until_signal(loaded: &Loaded, app: App, log: Log) -> Result<Exit, Failure> {
+    let policy = &loaded.policy;
+    let signals = Signals::listen()?;
+    let (endpoints, behind) = match &app {
+        App::Workers { .. } => (Endpoints::managed(), Behind::Workers),
+        App::Upstream(addresses) => (fixed(addresses, policy), Behind::Upstream),
+    };
+    let assembled = Assembled::new(policy, endpoints.clone(), behind, log.clone()).await.map_err(Failure::usage)?;
+    let workers = match &app {
+        App::Workers { target, .. } => tokio::select! {
+            started = Workers::start(target.clone(), policy, endpoints, log) => Some(started?),
+            () = signals.stop() => return Ok(Exit::Fine),
+        },
+        App::Upstream(_) => None,
+    };
+    let _certificate = announce::announce(loaded, &app, &assembled)?;
+    let served = tokio::select! {
+        () = assembled.serve(signals.stop()) => true,
+        () = signals.force() => false,
+    };
+    if let Some(workers) = &workers {
+        if served {
+            tokio::select! {
+                () = workers.stop() => {}
+                () = signals.force() => {}
+            }
+        }
+        workers.end().await;
+    }
+    Ok(Exit::Fine)
+}
+
+/// The endpoints that `--upstream` names.
+fn fixed(addresses: &[Address], policy: &Policy) -> Endpoints {
+    let settings = upstream_settings(policy);
+    Endpoints::fixed(addresses.iter().map(|address| Endpoint::new(address.clone(), settings)).collect())
+}
+
+fn upstream_settings(policy: &Policy) -> UpstreamSettings {
+    let timeouts = &policy.server.timeouts;
+    UpstreamSettings { connect: timeouts.connect, first_byte: timeouts.upstream, ..UpstreamSettings::default() }
+}
+
+/// Lets the log write what it still has.
+fn finish(writer: Writer) {
+    let (done, finished) = mpsc::channel::<()>();
+    let waiting = thread::Builder::new().name("log-end".to_owned()).spawn(move || {
+        writer.finish();
+        drop(done);
+    });
+    if waiting.is_ok() {
+        // Ends when the other end is dropped, or with patience.
+        finished.recv_timeout(LAST_LINES).ok();
+    }
+}
