@@ -11,7 +11,7 @@
 //!    connection: 502 `upstream_failed`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -46,6 +46,15 @@ struct Shared {
     changed: Notify,
     waiting: AtomicUsize,
     wait: Duration,
+    swept: AtomicBool,
+}
+
+impl Shared {
+    fn sweep(&self) {
+        for endpoint in self.list.load().iter() {
+            endpoint.sweep();
+        }
+    }
 }
 
 impl Endpoints {
@@ -71,6 +80,7 @@ impl Endpoints {
             changed: Notify::new(),
             waiting: AtomicUsize::new(0),
             wait,
+            swept: AtomicBool::new(false),
         }))
     }
 
@@ -95,23 +105,31 @@ impl Endpoints {
         self.0.list.load_full()
     }
 
-    /// Sweeps from time to time, for ever. To be run beside the gateway.
-    pub async fn sweeping(&self) {
-        loop {
-            tokio::time::sleep(SWEEP).await;
-            self.sweep();
-        }
+    /// Closes connections that no request has used for a while. Happens by itself every second.
+    pub fn sweep(&self) {
+        self.0.sweep();
     }
 
-    /// Closes connections that no request has used for a while.
-    pub fn sweep(&self) {
-        for endpoint in self.0.list.load().iter() {
-            endpoint.sweep();
+    /// With the first request comes the task that sweeps, for as long as the endpoints exist.
+    fn ensure_swept(&self) {
+        if self.0.swept.swap(true, Ordering::Relaxed) {
+            return;
         }
+        let shared = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                let Some(shared) = shared.upgrade() else { return };
+                shared.sweep();
+            }
+        });
     }
 
     /// A connection to the endpoint that has least to do. With `fresh` none from a pool.
     pub(crate) async fn connection(&self, fresh: bool) -> Result<(Box<Carrier>, InFlight), UpstreamError> {
+        if !self.0.swept.load(Ordering::Relaxed) {
+            self.ensure_swept();
+        }
         let failed = match self.try_each(fresh).await {
             Ok(connection) => return Ok(connection),
             Err(failed) => failed,

@@ -255,11 +255,8 @@ async fn idle_connections_to_the_app_are_closed() {
     })
     .await;
     let settings = UpstreamSettings { pool_idle: SHORT, ..UpstreamSettings::default() };
-    let endpoints = backend.endpoints(settings);
-    let gateway = gateway(endpoints.clone(), |_| {}).await;
+    let gateway = gateway(backend.endpoints(settings), |_| {}).await;
     assert_eq!(gateway.ask(GET).await.status(), 200);
-    tokio::time::sleep(2 * SHORT).await;
-    endpoints.sweep();
     when.recv().await.unwrap();
     assert_eq!(gateway.ask(GET).await.status(), 200);
     assert_eq!(backend.connections(), 2);

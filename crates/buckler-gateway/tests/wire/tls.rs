@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use buckler_gateway::tls::{Identity, Tls, TlsError};
-use buckler_gateway::upstream::UpstreamSettings;
+use buckler_gateway::upstream::{Endpoint, Endpoints, UpstreamSettings};
 use buckler_policy::secret::{Secret, SecretReference};
 use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject as _;
@@ -197,4 +197,16 @@ async fn half_an_answer_ends_without_the_notice_that_would_make_it_whole() {
     let answer = client.answer("GET").await;
     assert!(!answer.whole, "{answer:?}");
     assert_eq!(client.stream.get_ref().1.protocol_version(), Some(ProtocolVersion::TLSv1_3));
+}
+
+#[tokio::test]
+async fn an_app_under_tls_must_prove_who_it_is() {
+    let identity = Identity::self_signed(&[], SystemTime::now()).unwrap();
+    let (app, _backend) = serving(Tls::new(&identity)).await;
+    let address = format!("https://localhost:{}", app.address.port()).parse().unwrap();
+    let endpoint = Endpoint::new(address, UpstreamSettings::default());
+    let running = gateway(Endpoints::fixed(vec![endpoint]), |_| {}).await;
+    let answer = running.ask(GET).await;
+    assert_eq!(answer.status(), 502);
+    assert!(answer.text().contains("certificate"), "{}", answer.text());
 }

@@ -1,5 +1,5 @@
 //! A gateway on a random port, backends of any behaviour behind it, and a client that writes bytes.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of it")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses its own part of it")]
 
 mod client;
 
