@@ -145,6 +145,9 @@ pub struct Client<'a> {
     pub peer: Peer,
     /// The scheme that the client used.
     pub scheme: Scheme,
+    /// Whether a trusted proxy named the scheme; else it is the connection's, which behind a proxy tells nothing of
+    /// the client.
+    pub scheme_told: bool,
     /// The host that the client asked for, where a trusted proxy says so.
     pub host: Option<&'a [u8]>,
     /// Where these facts come from.
@@ -206,7 +209,10 @@ pub fn resolve<'a>(
     let any = [Field::Forwarded, Field::XForwardedFor, Field::XForwardedProto, Field::XForwardedHost]
         .into_iter()
         .any(carries);
-    let plain = |source| Client { peer: connection.peer, scheme: connection.scheme, host: None, source };
+    let plain = |source| {
+        let Connection { peer, scheme } = connection;
+        Client { peer, scheme, scheme_told: false, host: None, source }
+    };
     if !any {
         return Ok(plain(Source::Connection));
     }
@@ -224,7 +230,8 @@ pub fn resolve<'a>(
         Some(proto) => read_scheme(proto)?,
         None => connection.scheme,
     };
-    Ok(Client { peer: Peer::Ip(peer), scheme, host: hop.host, source: Source::TrustedProxy })
+    let scheme_told = hop.proto.is_some();
+    Ok(Client { peer: Peer::Ip(peer), scheme, scheme_told, host: hop.host, source: Source::TrustedProxy })
 }
 
 /// From the right end to the first address that is no trusted proxy; also which hop that was.

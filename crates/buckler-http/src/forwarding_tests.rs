@@ -134,6 +134,25 @@ fn scheme_and_host_come_from_the_hop_that_saw_the_client() {
     }
 }
 
+// R02
+#[test]
+fn a_proxy_that_names_no_scheme_has_not_named_one() {
+    for (fields, told) in [
+        (&[(&b"x-forwarded-for"[..], &b"1.2.3.4"[..])][..], false),
+        (&[(b"forwarded", b"for=1.2.3.4")], false),
+        (&[(b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-proto", b"http")], true),
+        (&[(b"forwarded", b"for=1.2.3.4;proto=http")], true),
+    ] {
+        let mut head = Head::new("GET", b"/", Version::Http11);
+        for (name, value) in fields {
+            head.push(name, value);
+        }
+        let connection = Connection { peer: Peer::Ip(([10, 0, 0, 1], 1).into()), scheme: Scheme::Http };
+        let client = resolve(connection, &head, &trusted(&["10.0.0.1"])).unwrap();
+        assert_eq!((client.scheme_told, client.source), (told, Source::TrustedProxy), "{fields:?}");
+    }
+}
+
 #[test]
 fn a_peer_without_an_address_is_believed_nothing() {
     let mut head = Head::new("GET", b"/", Version::Http11);

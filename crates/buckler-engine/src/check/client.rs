@@ -19,5 +19,6 @@ pub(crate) fn check<'a>(
 
 /// What is known without any field.
 pub(crate) fn bare<'a>(connection: Connection) -> Client<'a> {
-    Client { peer: connection.peer, scheme: connection.scheme, host: None, source: Source::Connection }
+    let Connection { peer, scheme } = connection;
+    Client { peer, scheme, scheme_told: false, host: None, source: Source::Connection }
 }

@@ -31,6 +31,8 @@ pub(crate) fn check(
     }
     let port = match (transport, client.source) {
         (Transport::Terminated { port }, Source::Connection | Source::Unsolicited) => port,
+        // A proxy that has the certificate and does not name the scheme would be sent round for ever.
+        (Transport::Elsewhere, Source::TrustedProxy) if !client.scheme_told => return Ok(()),
         // The proxy listens on the port that the world knows.
         (Transport::Terminated { .. } | Transport::Elsewhere, Source::TrustedProxy) => Scheme::Https.default_port(),
         (Transport::Elsewhere, _) => return Ok(()),
