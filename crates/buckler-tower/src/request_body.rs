@@ -263,7 +263,7 @@ where
     type Error = BoxError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let (body, judge, ended) = match self.project().kind.project() {
+        let (mut body, judge, ended) = match self.project().kind.project() {
             KindProj::Held { held } => {
                 let frame = held.pieces.pop_front().map(Frame::data);
                 return Poll::Ready(frame.or_else(|| held.trailers.take().map(Frame::trailers)).map(Ok));
@@ -273,11 +273,18 @@ where
         if *ended == Ended::Yes {
             return Poll::Ready(None);
         }
-        let frame = match ready!(body.poll_frame(cx)) {
-            Some(Ok(frame)) => match frame.data_ref().map_or(Ok(()), |piece| judge.push(piece)) {
-                Ok(()) => return Poll::Ready(Some(Ok(frame))),
-                Err(error) => Some(Err(error)),
-            },
+        let frame = match ready!(body.as_mut().poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                let mut passed = frame.data_ref().map_or(Ok(()), |piece| judge.push(piece));
+                // Who knows the length does not ask again behind the last piece, so the end is judged with it.
+                if passed.is_ok() && body.is_end_stream() {
+                    passed = judge.finish();
+                }
+                match passed {
+                    Ok(()) => return Poll::Ready(Some(Ok(frame))),
+                    Err(error) => Some(Err(error)),
+                }
+            }
             Some(Err(error)) => Some(Err(judge.broke(&error.into()))),
             None => judge.finish().err().map(Err),
         };
