@@ -160,7 +160,8 @@ fn told(loaded: &Loaded, explanation: &Explanation) -> String {
     lines.push(match explanation.decisive.and_then(|at| explanation.steps.get(at)) {
         Some(Step { stage, violation: Some(violation), .. }) => {
             let (status, code) = (violation.reason.status().as_u16(), violation.reason.code());
-            format!("{STRONG}refused{STRONG:#}: {status} {code}, by {}", stage.name())
+            let word = if violation.location.is_some() { "redirected" } else { "refused" };
+            format!("{STRONG}{word}{STRONG:#}: {status} {code}, by {}", stage.name())
         }
         _ if explanation.preflight.is_some() => format!("{STRONG}answered{STRONG:#}: a preflight, without the app"),
         _ => format!("{STRONG}admitted{STRONG:#}"),

@@ -52,11 +52,11 @@ def watch(lifeline: int) -> None:
     """Wait for the end of the gateway, then stop this process and all that it started."""
     while os.read(lifeline, 1):
         pass
+    if HERE.parent.name.startswith("buckler-"):
+        # The sockets' folder, whose owner could not remove it. The signal may end us at once.
+        shutil.rmtree(HERE.parent, ignore_errors=True)
     send = os.killpg if os.getpgrp() == os.getpid() else os.kill
     send(os.getpid(), signal.SIGTERM)
-    if HERE.parent.name.startswith("buckler-"):
-        # The sockets' folder, whose owner could not remove it.
-        shutil.rmtree(HERE.parent, ignore_errors=True)
     time.sleep(ORPHAN_SECONDS)
     send(os.getpid(), signal.SIGKILL)
 
