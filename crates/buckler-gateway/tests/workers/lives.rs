@@ -20,7 +20,18 @@ fn kill(pid: u32, signal: Signal) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_app_sees_what_the_edge_saw() {
     // R03, R09
-    let folder = project(&[(
+    sees_the_edge(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_sees_the_same_with_uvicorn_alone() {
+    // Without the packages that `uvicorn[standard]` brings: h11 parses, asyncio loops.
+    let missing = "raise ImportError('not installed')\n";
+    sees_the_edge(&[("httptools.py", missing), ("uvloop.py", missing), ("websockets.py", missing)]).await;
+}
+
+async fn sees_the_edge(more: &[(&str, &str)]) {
+    let app = (
         "main.py",
         r#"
 from fastapi import FastAPI, Request
@@ -33,7 +44,8 @@ def see(request: Request):
         "url": str(request.url_for("see")), "headers": sorted(request.headers.keys()),
     }
 "#,
-    )]);
+    );
+    let folder = project(&[&[app], more].concat());
     let mut watched = start(one_worker(folder.path())).await.unwrap();
     let socket = watched.ready().await;
     let answer = get(&socket, "/see").await;
