@@ -146,6 +146,11 @@ impl Answering {
         self.status
     }
 
+    /// Whether nobody reads the answer's body: it goes to `HEAD` (RFC 9110 §9.3.2).
+    pub fn is_bodiless(&self) -> bool {
+        self.facts.method == http::Method::HEAD
+    }
+
     /// Takes what the body's inspector wrote down after the answer had begun.
     pub fn learn(&mut self, inspector: BodyInspector) {
         self.findings.extend(inspector.into_monitored());

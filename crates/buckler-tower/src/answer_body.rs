@@ -68,22 +68,29 @@ impl Drop for Closing {
     }
 }
 
+/// How a body ends that is never read: whole if there is nothing to read, or nobody to read it.
+fn ending_before(empty: bool, pending: Option<&Pending>) -> Ending {
+    let unread = pending.is_some_and(|pending| pending.answering.is_bodiless());
+    if empty || unread { Ending::Complete } else { Ending::CutOff }
+}
+
 impl<B> AnswerBody<B> {
     pub(crate) fn own(bytes: Bytes, pending: Option<Pending>) -> Self {
-        let ending = if bytes.is_empty() { Ending::Complete } else { Ending::CutOff };
+        let ending = ending_before(bytes.is_empty(), pending.as_ref());
         Self { source: Source::Own { bytes: Some(bytes) }, closing: Closing { pending, bytes_out: 0, ending } }
     }
 }
 
 impl<B: Body> AnswerBody<B> {
     pub(crate) fn app(body: B, pending: Pending) -> Self {
-        let ending = if body.is_end_stream() { Ending::Complete } else { Ending::CutOff };
+        let ending = ending_before(body.is_end_stream(), Some(&pending));
         Self { source: Source::App { body }, closing: Closing { pending: Some(pending), bytes_out: 0, ending } }
     }
 
     pub(crate) fn rewritten(body: B, rewrite: Rewrite, pending: Pending) -> Self {
         let source = Source::Rewritten { body, kept: BytesMut::new(), rewrite: Some(rewrite), overflow: Overflow::No };
-        Self { source, closing: Closing { pending: Some(pending), bytes_out: 0, ending: Ending::CutOff } }
+        let ending = ending_before(false, Some(&pending));
+        Self { source, closing: Closing { pending: Some(pending), bytes_out: 0, ending } }
     }
 }
 
