@@ -26,6 +26,14 @@ pub fn compare(case: &Case, host: Host, observed: &Observed) -> Vec<String> {
     let told = &observed.told;
     let id = told.request_id.as_str();
     found.extend(verdict.differences(&told.verdict));
+    if verdict.ending == Ending::Aborted {
+        // How much arrived before the connection broke is chance; that it looks whole must not be.
+        if observed.answer.ended {
+            found.push("an answer that was broken off looks whole".to_owned());
+        }
+        found.extend(compare_receipt(case, case.received.of(host), &observed.received, id));
+        return found;
+    }
     if told.status != observed.answer.status {
         found.push(format!("the record says {}, the answer {}", told.status, observed.answer.status));
     }
@@ -42,7 +50,7 @@ pub fn compare(case: &Case, host: Host, observed: &Observed) -> Vec<String> {
     if named != [id.as_bytes()] {
         found.push(format!("the answer does not name its exchange once: {}", show_lines(&observed.answer.lines)));
     }
-    if !observed.answer.ended && verdict.ending != Ending::Aborted {
+    if !observed.answer.ended {
         found.push("the answer is cut off".to_owned());
     }
     found.extend(compare_receipt(case, case.received.of(host), &observed.received, id));
@@ -73,9 +81,16 @@ fn compare_answer(expected: &ExpectedAnswer, observed: &Observed, id: &str) -> V
         }
     }
     if expected.exact {
-        let others: Vec<Line> = answer.lines.iter().filter(|(name, _)| {
-            !names.contains(&name.as_str()) && !OF_THE_SERVER.contains(&name.as_str()) && !is_of_the_connection(name)
-        }).cloned().collect();
+        let others: Vec<Line> = answer
+            .lines
+            .iter()
+            .filter(|(name, _)| {
+                !names.contains(&name.as_str())
+                    && !OF_THE_SERVER.contains(&name.as_str())
+                    && !is_of_the_connection(name)
+            })
+            .cloned()
+            .collect();
         if !others.is_empty() {
             found.push(format!("fields that nobody expects:{}", show_lines(&others)));
         }
@@ -152,11 +167,9 @@ fn refusal(observed: &Observed, code: &str, case: &Case) -> Vec<String> {
     match serde_json::from_slice::<Value>(&answer.body) {
         Ok(problem) => {
             let id = observed.told.request_id.as_str();
-            for (name, expected) in [
-                ("code", Value::from(code)),
-                ("status", Value::from(answer.status)),
-                ("request_id", Value::from(id)),
-            ] {
+            for (name, expected) in
+                [("code", Value::from(code)), ("status", Value::from(answer.status)), ("request_id", Value::from(id))]
+            {
                 if problem.get(name) != Some(&expected) {
                     found.push(format!("`{name}` of the problem is not {expected}: {problem}"));
                 }
@@ -201,7 +214,11 @@ fn compare_receipt(case: &Case, expected: &ExpectedReceipt, received: &[Received
     }
     // How much of a body that is broken off has come depends on the pieces.
     if ended && body != received.body {
-        found.push(format!("the app: expected the body\n    {}\n  found\n    {}", escape(&body), escape(&received.body)));
+        found.push(format!(
+            "the app: expected the body\n    {}\n  found\n    {}",
+            escape(&body),
+            escape(&received.body)
+        ));
     }
     found
 }

@@ -41,6 +41,9 @@ pub fn is_of_the_connection(name: &str) -> bool {
 }
 
 impl Answer {
+    /// The connection ended without one.
+    pub const NONE: Self = Self { status: 0, lines: Vec::new(), body: Vec::new(), ended: false };
+
     /// The values of a field.
     pub fn values(&self, name: &str) -> Vec<&[u8]> {
         values(&self.lines, name)

@@ -109,7 +109,10 @@ mod tests {
             assert!(read(text).is_err(), "{text}");
         }
         let text = "| threat | mitigation | test |\n|---|---|---|\n| a | b | `c`, `d` |";
-        assert_eq!(read(text).unwrap(), [Threat { line: 3, threat: "a".to_owned(), tests: vec!["c".to_owned(), "d".to_owned()] }]);
+        assert_eq!(
+            read(text).unwrap(),
+            [Threat { line: 3, threat: "a".to_owned(), tests: vec!["c".to_owned(), "d".to_owned()] }]
+        );
     }
 
     #[test]

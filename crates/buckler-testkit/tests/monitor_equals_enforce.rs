@@ -8,8 +8,7 @@ use buckler_testkit::monitor;
 use common::{cases, complain, report, run};
 
 /// Cases that monitoring cannot let pass, by host and heading, with the reason.
-const NOT_FOR_THE_APP: &[(Host, &str, &str)] =
-    &[
+const NOT_FOR_THE_APP: &[(Host, &str, &str)] = &[
     (Host::Gateway, "A tunnel", "the target names another server, and the gateway has none to offer"),
     (Host::Gateway, "A length that no machine has", "its body is never sent, so it cannot arrive"),
     (Host::Gateway, "More than the default", "its body is never sent, so it cannot arrive"),

@@ -115,7 +115,8 @@ fn answer(script: &AppScript) -> Result<Response<Pieces>, BoxError> {
     let status = StatusCode::from_u16(*status)?;
     let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let half = body.len().div_ceil(2).max(1);
-    let pieces: Vec<Vec<u8>> = body.chunks(if *chunked { half } else { body.len().max(1) }).map(<[u8]>::to_vec).collect();
+    let pieces: Vec<Vec<u8>> =
+        body.chunks(if *chunked { half } else { body.len().max(1) }).map(<[u8]>::to_vec).collect();
     let mut response = Response::new(Pieces::new(&pieces, !chunked));
     *response.status_mut() = status;
     for (name, value) in lines {

@@ -135,7 +135,11 @@ fn field(line: &str) -> Result<Line, String> {
 }
 
 fn status(text: &str) -> Result<u16, String> {
-    text.trim().parse().ok().filter(|status| (100..600).contains(status)).ok_or_else(|| format!("`{text}` is no status"))
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|status| (100..600).contains(status))
+        .ok_or_else(|| format!("`{text}` is no status"))
 }
 
 impl Default for AppScript {

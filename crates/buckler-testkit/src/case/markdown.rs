@@ -5,10 +5,19 @@ use super::Mistake;
 /// A piece of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece<'t> {
-    Heading { level: usize, text: &'t str },
+    Heading {
+        level: usize,
+        text: &'t str,
+    },
     /// A fenced block with its info string.
-    Block { info: &'t str, lines: Vec<&'t str> },
-    Table { columns: Vec<&'t str>, rows: Vec<(usize, Vec<&'t str>)> },
+    Block {
+        info: &'t str,
+        lines: Vec<&'t str>,
+    },
+    Table {
+        columns: Vec<&'t str>,
+        rows: Vec<(usize, Vec<&'t str>)>,
+    },
     Prose(&'t str),
 }
 
@@ -38,7 +47,8 @@ pub(super) fn pieces<'t>(file: &str, text: &'t str) -> Result<Vec<(usize, Piece<
             }
             found.push((at, Piece::Heading { level, text }));
         } else if line.trim_start().starts_with('|') {
-            let columns = cells(line).ok_or_else(|| mistake(at, "a row of a table begins and ends with |".to_owned()))?;
+            let columns =
+                cells(line).ok_or_else(|| mistake(at, "a row of a table begins and ends with |".to_owned()))?;
             let rule = lines.next().is_some_and(|(rule, _)| {
                 rule.starts_with('|') && rule.bytes().all(|byte| matches!(byte, b'|' | b'-' | b':' | b' '))
             });

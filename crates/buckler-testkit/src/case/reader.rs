@@ -13,7 +13,8 @@ const COLUMNS_OF_ALL: &[&str] = &["verdict", "status", "gateway", "only"];
 /// # Errors
 /// The first mistake, with its line.
 pub fn read(file: &str, text: &str) -> Result<Vec<Case>, Mistake> {
-    let mut reader = Reader { file, title: None, counted: None, policy: None, section: Vec::new(), open: None, cases: Vec::new() };
+    let mut reader =
+        Reader { file, title: None, counted: None, policy: None, section: Vec::new(), open: None, cases: Vec::new() };
     let mut last = 1;
     for (line, piece) in pieces(file, text)? {
         last = line;
@@ -152,9 +153,11 @@ impl<'t> Reader<'t> {
             None => {
                 let place = format!("{}:{}", self.file, open.line);
                 let blocks = open.blocks.iter();
-                let blocks = blocks.map(|(at, info, lines)| (*at, *info, lines.iter().map(|&l| l.to_owned()).collect()));
+                let blocks =
+                    blocks.map(|(at, info, lines)| (*at, *info, lines.iter().map(|&l| l.to_owned()).collect()));
                 let case = Draft { place, name: open.name.to_owned(), named, policy, only: open.only, row: None };
-                let case = case.finish(blocks.collect(), open.line).map_err(|(at, message)| self.mistake(at, message))?;
+                let case =
+                    case.finish(blocks.collect(), open.line).map_err(|(at, message)| self.mistake(at, message))?;
                 self.cases.push(case);
             }
             Some(table) => self.close_table(&open, table, &named, &policy)?,
@@ -162,7 +165,13 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    fn close_table(&mut self, open: &Open<'t>, table: &Table<'t>, named: &[String], policy: &str) -> Result<(), Mistake> {
+    fn close_table(
+        &mut self,
+        open: &Open<'t>,
+        table: &Table<'t>,
+        named: &[String],
+        policy: &str,
+    ) -> Result<(), Mistake> {
         let columns = &table.columns;
         if !columns.contains(&"verdict") {
             return Err(self.mistake(open.line, "the table has no column `verdict`"));
@@ -171,7 +180,8 @@ impl<'t> Reader<'t> {
         for (at, row) in &table.rows {
             let mut blocks = Vec::new();
             for (line, info, lines) in &open.blocks {
-                let filled = lines.iter().map(|line| fill(line, columns, row, &mut used)).collect::<Result<Vec<_>, _>>();
+                let filled =
+                    lines.iter().map(|line| fill(line, columns, row, &mut used)).collect::<Result<Vec<_>, _>>();
                 blocks.push((*line, *info, filled.map_err(|message| self.mistake(*line, message))?));
             }
             let cell = |name: &str| {
@@ -341,6 +351,7 @@ fn read_host(text: &str) -> Option<Host> {
 /// `R` and two digits.
 fn requirements(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric());
-    let is_id = |word: &&str| word.len() == 3 && word.starts_with('R') && word.bytes().skip(1).all(|b| b.is_ascii_digit());
+    let is_id =
+        |word: &&str| word.len() == 3 && word.starts_with('R') && word.bytes().skip(1).all(|b| b.is_ascii_digit());
     words.filter(is_id).map(str::to_owned).collect()
 }

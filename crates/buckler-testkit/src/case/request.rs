@@ -85,9 +85,9 @@ impl RequestSpec {
         }
         let head = [vec![start.clone()], head_lines.clone(), vec![Vec::new(), Vec::new()]].concat().join(&b"\r\n"[..]);
         let lines = crate::message::split_head(&head).map(|(_, lines)| lines);
-        let lines = lines.ok_or_else(|| "a line of the head is no field line".to_owned()).or_else(|message| {
-            if raw { Ok(Vec::new()) } else { Err(message) }
-        })?;
+        let lines = lines
+            .ok_or_else(|| "a line of the head is no field line".to_owned())
+            .or_else(|message| if raw { Ok(Vec::new()) } else { Err(message) })?;
         let pieces = cut(body, &sizes)?;
         let chunked = !values(&lines, "transfer-encoding").is_empty() && !raw;
         let wire_body = if chunked { chunk(&pieces) } else { pieces.concat() };

@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn what_is_no_escape_is_a_mistake() {
-        for text in ["\\", "\\u0000", "\\x", "\\xg0", "\\x1", "\\(a)", "\\(a*)", "\\(a*x)", "\\(a*99999999999)", "\\é"] {
+        for text in ["\\", "\\u0000", "\\x", "\\xg0", "\\x1", "\\(a)", "\\(a*)", "\\(a*x)", "\\(a*99999999999)", "\\é"]
+        {
             assert!(unescape(text).is_err(), "{text}");
         }
     }

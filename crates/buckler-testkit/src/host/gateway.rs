@@ -23,7 +23,7 @@ use tower::Layer as _;
 use super::client::exchange;
 use super::{Observed, Told};
 use crate::app::SocketApp;
-use crate::case::{Case, RequestSpec, load_policy};
+use crate::case::{Case, Ending, RequestSpec, load_policy};
 use crate::message::Answer;
 
 /// How long a case may take: far more than any needs, so that a hang is told from a failure.
@@ -52,7 +52,9 @@ async fn serve(case: &Case, mode: Option<&str>) -> Result<Observed, String> {
 
     let identity = match case.request.scheme {
         Scheme::Http => None,
-        Scheme::Https => Some(Identity::self_signed(&["localhost".to_owned()], SystemTime::now()).map_err(|e| e.to_string())?),
+        Scheme::Https => {
+            Some(Identity::self_signed(&["localhost".to_owned()], SystemTime::now()).map_err(|e| e.to_string())?)
+        }
     };
     let settings = gateway_settings(&case.request, &policy, identity.as_ref(), layer)?;
     let bound = Gateway::bind(settings).await.map_err(|error| error.to_string())?;
@@ -61,16 +63,17 @@ async fn serve(case: &Case, mode: Option<&str>) -> Result<Observed, String> {
     let serving = tokio::spawn(bound.serve(service, async move { _ = stopped.await }));
 
     let answer = ask(&case.request, address, identity.as_ref()).await;
-    let told_first = match &answer {
-        Ok(_) => tokio::time::timeout(PATIENCE / 2, told.recv()).await.ok().flatten(),
-        Err(_) => None,
-    };
+    // Who gets no answer at all is told so by the connection; how it ended stands in the record.
+    let told_first = tokio::time::timeout(PATIENCE / 2, told.recv()).await.ok().flatten();
     drop(stop);
     serving.await.map_err(|error| error.to_string())?;
     let received = app.ledger().read();
     app.stop().await;
-    let answer = answer.map_err(|error| format!("no answer: {error}"))?;
     let told_first = told_first.ok_or("the exchange left no record")?;
+    let answer = match answer {
+        Err(_) if told_first.verdict.ending == Ending::Aborted => Answer::NONE,
+        answer => answer.map_err(|error| format!("no answer: {error}"))?,
+    };
     match told.try_recv() {
         Ok(second) => Err(format!("the exchange left two records: {told_first:?} and {second:?}")),
         Err(_) => Ok(Observed { received, answer, told: told_first }),
