@@ -1,6 +1,12 @@
 //! Worker processes with real Python apps: what is told about a bad target, and that a worker is replaced, drained and
 //! never left behind.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests may fail a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail a test"
+)]
 
 mod lives;
 mod orphans;
