@@ -1,0 +1,197 @@
+"""CPU time of a proxied and of a refused request: the gateway, a bare hyper proxy and nginx, in one run.
+
+The proxy has core 0 for itself, the app and the load share core 1, so that the load is what the proxy is given
+and not what is left. Each variant is measured in turn, several rounds; the fastest round of each counts.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BIN = ROOT / "target/release"
+REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60000"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+CONNECTIONS = 32
+TICK = os.sysconf("SC_CLK_TCK")
+
+POLICY = """\
+environment = "development"
+[server]
+hosts = ["api.example.com"]
+[server.tls]
+mode = "off"
+[log]
+access = "{access}"
+format = "json"
+"""
+
+NGINX = """\
+worker_processes 1;
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log crit;
+events {{ worker_connections 512; }}
+http {{
+    access_log {access};
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    keepalive_requests 1000000;
+    server_tokens off;
+    upstream app {{ server {upstream}; keepalive 64; keepalive_requests 1000000; }}
+    server {{ listen {listen} default_server; return 403; }}
+    server {{
+        listen {listen};
+        server_name api.example.com;
+        location / {{
+            proxy_pass http://app;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Forwarded-Host $host;
+            proxy_set_header X-Request-ID $request_id;
+            proxy_hide_header Server;
+            add_header X-Request-ID $request_id;
+            add_header X-Content-Type-Options nosniff;
+            add_header X-Frame-Options DENY;
+            add_header Referrer-Policy strict-origin-when-cross-origin;
+            add_header Permissions-Policy "camera=(), geolocation=(), microphone=()";
+            add_header Cross-Origin-Opener-Policy same-origin;
+            add_header Cross-Origin-Resource-Policy same-origin;
+            add_header X-XSS-Protection 0;
+            add_header Content-Security-Policy "default-src 'none'; frame-ancestors 'none'";
+        }}
+    }}
+}}
+"""
+
+
+@dataclass
+class Variant:
+    """A proxy, and what it cost."""
+
+    name: str
+    command: list[str]
+    port: int
+    refusal: int | None = None
+    proxied: float = float("inf")
+    refused: float = float("inf")
+
+
+def free_port() -> int:
+    """Ask the system for one."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(command: list[str], core: int, port: int) -> Iterator[int]:
+    """Run a server pinned to a core until the block ends."""
+    pinned = ["taskset", "-c", str(core), *command]
+    process = subprocess.Popen(pinned, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        else:
+            sys.exit(f"does not listen: {' '.join(command)}")
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def load(port: int, host: str, status: int, requests: int) -> None:
+    """Send so many requests and check every answer's status."""
+    command = ["taskset", "-c", "1", str(BIN / "load"), f"127.0.0.1:{port}", host]
+    command += [str(CONNECTIONS), str(requests), str(status)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def measure(pid: int, port: int, host: str, status: int) -> float:
+    """CPU microseconds of one request."""
+    load(port, host, status, REQUESTS // 10)
+    before = cpu_seconds(pid)
+    load(port, host, status, REQUESTS)
+    return (cpu_seconds(pid) - before) / REQUESTS * 1e6
+
+
+def variants(folder: Path, upstream: str) -> Iterator[Variant]:
+    """List everything that is compared."""
+    port = free_port()
+    command = [str(BIN / "bare-proxy"), f"127.0.0.1:{port}", upstream]
+    yield Variant("bare hyper proxy", command, port)
+    for access, name in (("refusals", "buckler, log of refusals"), ("all", "buckler, log of all")):
+        port = free_port()
+        policy = folder / f"{access}.toml"
+        policy.write_text(POLICY.format(access=access))
+        command = [str(BIN / "buckler"), "serve", "--upstream", f"http://{upstream}"]
+        command += ["--policy", str(policy), "--listen", f"127.0.0.1:{port}"]
+        yield Variant(name, command, port, 400)
+    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+    if not Path(nginx).exists():
+        print("nginx is missing, so it is not compared (apt-get install nginx-light)", file=sys.stderr)
+        return
+    for access, name in (("off", "nginx, no log"), ("/dev/null", "nginx, log of all")):
+        port = free_port()
+        config = folder / f"nginx-{access.strip('/').replace('/', '-')}.conf"
+        text = NGINX.format(folder=folder, access=access, listen=f"127.0.0.1:{port}", upstream=upstream)
+        config.write_text(text)
+        command = [nginx, "-c", str(config), "-p", str(folder), "-e", str(folder / "early.log")]
+        # 403: after a 400 nginx closes the connection, and the handshake would be what is measured.
+        yield Variant(name, command, port, 403)
+
+
+def main() -> None:
+    """Measure and print a table, costs beside the bare proxy's."""
+    port = free_port()
+    upstream = f"127.0.0.1:{port}"
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running([str(BIN / "trivial-upstream"), upstream], 1, port),
+    ):
+        compared = list(variants(Path(name), upstream))
+        for _ in range(ROUNDS):
+            for variant in compared:
+                with running(variant.command, 0, variant.port) as pid:
+                    cost = measure(pid, variant.port, "api.example.com", 200)
+                    variant.proxied = min(variant.proxied, cost)
+                    if variant.refusal is not None:
+                        cost = measure(pid, variant.port, "evil.example", variant.refusal)
+                        variant.refused = min(variant.refused, cost)
+    floor = compared[0].proxied
+    print("| proxy | µs CPU proxied | ratio to bare | µs CPU refused |\n|---|---|---|---|")
+    for variant in compared:
+        refused = f"{variant.refused:.1f}" if variant.refusal is not None else "–"
+        ratio = variant.proxied / floor
+        print(f"| {variant.name} | {variant.proxied:.1f} | {ratio:.2f} | {refused} |")
+    print(json.dumps({v.name: [v.proxied, v.refused] for v in compared}), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
