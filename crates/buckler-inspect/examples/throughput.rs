@@ -1,5 +1,6 @@
 //! How fast the JSON scanner is on bodies of ordinary and of hostile shape, in MB/s:
 //! `cargo run --release -p buckler-inspect --example throughput`.
+#![expect(clippy::disallowed_types, reason = "the scanner reads no clock; what measures it does")]
 
 use std::{
     fmt::Write as _,

@@ -1,4 +1,5 @@
 //! What is generated from the declarations: the reference in the repository, the schema.
+#![expect(clippy::disallowed_methods, reason = "the test compares with a file of the repository")]
 
 use std::path::Path;
 
