@@ -26,7 +26,7 @@ use crate::log::{Incident, Log};
 use crate::tls::{Identity, Tls, TlsError};
 use crate::upstream::{Download, Endpoints, UpstreamError, UpstreamService};
 use crate::workers::edge;
-use crate::{Bound, ClientBody, Gateway, GatewaySettings, Listen};
+use crate::{Bound, ClientBody, Gateway, GatewaySettings, Listen, LocalAddress};
 
 /// Who stands behind the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,12 +90,7 @@ impl Assembled {
             ..GatewaySettings::new(secure.chain(plain).collect(), policy.server.timeouts)
         };
         let bound = Gateway::bind(gateway).await?;
-        let local = bound.local_addrs().first().copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let edge = match behind {
-            Behind::Workers => Some(local),
-            Behind::Upstream => None,
-        };
-        let service = tower_layer::Layer::layer(&layer, ToApp { inner: UpstreamService::new(endpoints), edge });
+        let service = tower_layer::Layer::layer(&layer, ToApp { inner: UpstreamService::new(endpoints), behind });
         Ok(Self { bound, service, layer, certificate_pem: identity.map(|identity| identity.certificate_pem) })
     }
 
@@ -124,8 +119,7 @@ impl Assembled {
 #[derive(Debug, Clone)]
 struct ToApp {
     inner: UpstreamService,
-    /// The address that workers are told to stand at.
-    edge: Option<SocketAddr>,
+    behind: Behind,
 }
 
 impl Service<Request<RequestBody<ClientBody>>> for ToApp {
@@ -138,12 +132,14 @@ impl Service<Request<RequestBody<ClientBody>>> for ToApp {
     }
 
     fn call(&mut self, mut request: Request<RequestBody<ClientBody>>) -> Self::Future {
-        if let (Some(local), Some(admitted)) = (self.edge, request.extensions().get::<Admitted>()) {
+        let known = (request.extensions().get::<Admitted>(), request.extensions().get::<LocalAddress>());
+        // A worker refuses what comes without the field, so a fact that is missing fails closed.
+        if let (Behind::Workers, (Some(admitted), Some(LocalAddress(local)))) = (self.behind, known) {
             let client = match admitted.peer {
                 Peer::Ip(address) => Some(address),
                 Peer::Local => None,
             };
-            let value = edge::field_value(admitted.scheme, client, local);
+            let value = edge::field_value(admitted.scheme, client, *local);
             request.headers_mut().insert(edge::FIELD_NAME, value);
         }
         self.inner.call(request)

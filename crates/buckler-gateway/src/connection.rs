@@ -50,10 +50,21 @@ enum End {
     Cut,
 }
 
+/// Both ends of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+}
+
+/// The address that a request's connection was accepted on: a request extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalAddress(pub SocketAddr);
+
 /// Serves the connection until it ends, tunnel included.
 pub(crate) async fn serve<S, R>(
     stream: Stream,
-    peer: SocketAddr,
+    Ends { peer, local }: Ends,
     scheme: Scheme,
     service: S,
     rules: &Rules,
@@ -70,6 +81,7 @@ pub(crate) async fn serve<S, R>(
     let service = PerRequest {
         inner: TowerToHyperService::new(service),
         facts,
+        local: LocalAddress(local),
         pace: rules.pace,
         activity: Arc::clone(&activity),
         slot: slot.clone(),
@@ -177,6 +189,7 @@ async fn refuse(mut stream: Stream, facts: Connection, fault: HeadFault, rules: 
 struct PerRequest<S> {
     inner: TowerToHyperService<S>,
     facts: Connection,
+    local: LocalAddress,
     pace: Pace,
     activity: Arc<Activity>,
     slot: UpgradeSlot,
@@ -200,6 +213,7 @@ where
         // hyper's own way to an upgraded connection: here the connection's task carries the tunnel itself.
         extensions.remove::<OnUpgrade>();
         extensions.insert(self.facts);
+        extensions.insert(self.local);
         if upgrade {
             extensions.insert(self.slot.clone());
         }

@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use crate::BoxError;
 use crate::activity::{ClientDeadlines, WRITE_STALL};
-use crate::connection::{ClientBody, Rules, serve};
+use crate::connection::{ClientBody, Ends, Rules, serve};
 use crate::drain::Drain;
 use crate::early::{EarlyAnswer, PlainProblem};
 use crate::event::{Event, Observer, Unobserved};
@@ -243,9 +243,7 @@ where
     R::Error: Into<BoxError>,
 {
     // A socket that takes no options is gone already.
-    if listen::prepare(&tcp).is_err() {
-        return;
-    }
+    let (Ok(()), Ok(local)) = (listen::prepare(&tcp), tcp.local_addr()) else { return };
     let (stream, scheme) = match tls {
         None => (Stream::Tcp(tcp), Scheme::Http),
         Some(tls) => match tls.accept(tcp).await {
@@ -256,5 +254,5 @@ where
             }
         },
     };
-    serve(stream, peer, scheme, service, &shared.rules, shared.drain.watch()).await;
+    serve(stream, Ends { peer, local }, scheme, service, &shared.rules, shared.drain.watch()).await;
 }

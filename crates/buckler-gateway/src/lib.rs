@@ -46,7 +46,7 @@ pub mod workers;
 
 pub use activity::{ClientDeadlines, WRITE_STALL};
 pub use assembly::{Assembled, AssemblyError, Behind};
-pub use connection::ClientBody;
+pub use connection::{ClientBody, LocalAddress};
 pub use early::{EarlyAnswer, HeadFault, PlainProblem};
 pub use event::{Event, Expired, Observer, Unobserved};
 pub use gateway::{Bound, Gateway, GatewaySettings, Listen};

@@ -158,12 +158,9 @@ fn module_of(file: &str) -> String {
     file.trim_start_matches("./").replace('/', ".")
 }
 
+/// What Python's import machinery can find, which is more than an `import` statement can name: `my-app.main`.
 fn is_dotted_name(text: &str) -> bool {
-    text.split('.').all(|part| {
-        !part.starts_with(|c: char| c.is_numeric())
-            && !part.is_empty()
-            && part.chars().all(|c| c.is_alphanumeric() || c == '_')
-    })
+    text.split('.').all(|part| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-'))
 }
 
 fn path(text: &str) -> Result<String, Complaint> {

@@ -36,7 +36,7 @@ pub(super) fn announce(loaded: &Loaded, app: &App, assembled: &Assembled) -> Res
     let (folder, file) = keep(pem)?;
     console::note(format_args!("{FAINT}self-signed certificate: {}{FAINT:#}\ntry:", file.display()));
     let (curl, url) = (format!("curl --cacert {}", file.display()), url(scheme, *first));
-    console::note(format_args!("  {curl} {url}/"));
+    console::note(format_args!("  {curl} {url}{}", known_path(app)));
     console::note(format_args!("  {curl} -H 'Host: evil.example' {url}/"));
     console::note(format_args!("  {curl} --path-as-is {url}/../etc/passwd"));
     Ok(Some(folder))
@@ -60,6 +60,14 @@ fn behind(app: &App, loaded: &Loaded) -> String {
             let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
             format!("what answers at {}", shown.join(", "))
         }
+    }
+}
+
+/// A path that the app is known to answer.
+fn known_path(app: &App) -> &str {
+    match app {
+        App::Workers { facts, .. } => facts.openapi_url.as_deref().unwrap_or("/"),
+        App::Upstream(_) => "/",
     }
 }
 
