@@ -11,15 +11,10 @@
 
 use http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, DATE,
-    EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, RANGE, REFERER, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE, VARY, WWW_AUTHENTICATE,
+    EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, RANGE, REFERER, SET_COOKIE, TE,
+    UPGRADE, VARY, WWW_AUTHENTICATE,
 };
 use smallvec::SmallVec;
-
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const PROXY_AUTHENTICATION_INFO: HeaderName = HeaderName::from_static("proxy-authentication-info");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// Fields for the recipient at the end, which no `Connection` field can take away.
 const END_TO_END: [HeaderName; 19] = [
@@ -61,10 +56,12 @@ const END_TO_END_PREFIXES: [&str; 10] = [
 /// Takes the client's connection off a request. With `websocket` the handshake's own fields are written for the
 /// app's connection.
 pub(crate) fn request(headers: &mut HeaderMap, websocket: bool) {
-    let trailers = headers.contains_key(TE) && has_token(headers, &TE, "trailers");
-    remove_named(headers);
-    remove_known(headers);
-    headers.remove(EXPECT);
+    let found = Found::in_(headers);
+    let trailers = found.te && has_token(headers, &TE, "trailers");
+    found.remove_from(headers);
+    if found.expect {
+        headers.remove(EXPECT);
+    }
     if websocket {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -77,13 +74,13 @@ pub(crate) fn request(headers: &mut HeaderMap, websocket: bool) {
 /// Takes the app's connection off an answer. With `upgrade` the answer speaks of a protocol (101 and 426), and
 /// its `Upgrade` field is kept.
 pub(crate) fn response(headers: &mut HeaderMap, upgrade: bool) {
+    let found = Found::in_(headers);
     let protocols = if upgrade { headers.get(UPGRADE).cloned() } else { None };
     // Both framings together: the chunked one is what was read (RFC 9112 §6.3), and the length would now lie.
-    if headers.contains_key(TRANSFER_ENCODING) {
+    if found.transfer_encoding {
         headers.remove(CONTENT_LENGTH);
     }
-    remove_named(headers);
-    remove_known(headers);
+    found.remove_from(headers);
     if let Some(protocols) = protocols {
         headers.insert(UPGRADE, protocols);
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -91,9 +88,56 @@ pub(crate) fn response(headers: &mut HeaderMap, upgrade: bool) {
     only_the_first(headers, &DATE);
 }
 
+/// What one pass over the names has found: most messages hold none of these fields, and hashing each of the names
+/// to look for them would cost more than all the rest.
+#[derive(Default)]
+struct Found {
+    known: SmallVec<[HeaderName; 4]>,
+    connection: bool,
+    te: bool,
+    transfer_encoding: bool,
+    expect: bool,
+}
+
+impl Found {
+    fn in_(headers: &HeaderMap) -> Self {
+        let mut found = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "connection" => found.connection = true,
+                "te" => found.te = true,
+                "transfer-encoding" => found.transfer_encoding = true,
+                "expect" => {
+                    found.expect = true;
+                    continue;
+                }
+                "keep-alive"
+                | "proxy-authenticate"
+                | "proxy-authentication-info"
+                | "proxy-authorization"
+                | "proxy-connection"
+                | "upgrade"
+                | "http2-settings" => {}
+                _ => continue,
+            }
+            found.known.push(name.clone());
+        }
+        found
+    }
+
+    fn remove_from(&self, headers: &mut HeaderMap) {
+        if self.connection {
+            remove_named(headers);
+        }
+        for name in &self.known {
+            headers.remove(name);
+        }
+    }
+}
+
 /// Removes from trailers what no trailer may change (RFC 9110 §6.5.1).
 pub(crate) fn trailers(trailers: &mut HeaderMap) {
-    remove_known(trailers);
+    Found::in_(trailers).remove_from(trailers);
     let managed: SmallVec<[HeaderName; 4]> = trailers.keys().filter(|name| is_end_to_end(name)).cloned().collect();
     for name in managed {
         trailers.remove(name);
@@ -107,23 +151,6 @@ pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> 
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
-}
-
-fn remove_known(headers: &mut HeaderMap) {
-    for name in [
-        CONNECTION,
-        KEEP_ALIVE,
-        PROXY_AUTHENTICATE,
-        PROXY_AUTHENTICATION_INFO,
-        PROXY_AUTHORIZATION,
-        PROXY_CONNECTION,
-        TE,
-        TRANSFER_ENCODING,
-        UPGRADE,
-        HTTP2_SETTINGS,
-    ] {
-        headers.remove(name);
-    }
 }
 
 fn remove_named(headers: &mut HeaderMap) {
@@ -146,9 +173,9 @@ fn is_end_to_end(name: &HeaderName) -> bool {
 }
 
 fn only_the_first(headers: &mut HeaderMap, name: &HeaderName) {
-    if headers.get_all(name).iter().nth(1).is_some()
-        && let Some(first) = headers.get(name).cloned()
-    {
+    let mut values = headers.get_all(name).iter();
+    if let (Some(first), Some(_)) = (values.next(), values.next()) {
+        let first = first.clone();
         headers.insert(name, first);
     }
 }

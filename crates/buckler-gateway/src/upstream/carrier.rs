@@ -112,19 +112,17 @@ impl Carrier {
                 self.finished = Pin::new(&mut self.connection).poll_without_shutdown(cx).is_ready();
             }
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                return Poll::Ready(Some(answer.map_err(Ok)));
+                return Poll::Ready(Ok(answer));
             }
             if self.finished {
-                return Poll::Ready(Some(Err(Err(Kind::Closed))));
+                return Poll::Ready(Err(Kind::Closed));
             }
             while self.timer.as_mut().poll(cx).is_ready() {
                 let now = Instant::now();
-                let deadline = match &progress {
-                    None => began + first_byte,
-                    Some(progress) => progress.app_owes_since().unwrap_or(now) + first_byte,
-                };
+                let owed_since = progress.as_ref().map_or(Some(began), |progress| progress.app_owes_since());
+                let deadline = owed_since.unwrap_or(now) + first_byte;
                 if deadline <= now {
-                    return Poll::Ready(None);
+                    return Poll::Ready(Err(Kind::Timeout));
                 }
                 self.timer.as_mut().reset(deadline);
             }
@@ -132,22 +130,26 @@ impl Carrier {
         })
         .await;
 
-        let silent = !self.heard.load(Ordering::Relaxed);
+        let stale = reused && !self.heard.load(Ordering::Relaxed);
         match outcome {
-            None => Err(Failure { error: UpstreamError::new(Kind::Timeout), unsent: None, stale: false }),
-            Some(Ok(response)) => {
+            Ok(Ok(response)) => {
                 self.http_10 = response.version() == Version::HTTP_10;
                 Ok(response)
             }
-            Some(Err(Err(kind))) => {
-                Err(Failure { error: UpstreamError::new(kind), unsent: None, stale: reused && silent })
-            }
-            Some(Err(Ok(mut failed))) => {
+            Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().map(Box::new);
                 let error = failed.into_error();
-                let (kind, clients) =
-                    if error.is_user() { (client_failed(error), true) } else { (Kind::Exchange(error), false) };
-                Err(Failure { error: UpstreamError::new(kind), unsent, stale: reused && silent && !clients })
+                // hyper wraps what the client's body failed with; the fault inside decides what the client is told.
+                let (kind, stale) = if error.is_user() {
+                    (Kind::RequestBody(error.into()), false)
+                } else {
+                    (Kind::Exchange(error), stale)
+                };
+                Err(Failure { error: UpstreamError::new(kind), unsent, stale })
+            }
+            Err(kind) => {
+                let stale = stale && matches!(kind, Kind::Closed);
+                Err(Failure { error: UpstreamError::new(kind), unsent: None, stale })
             }
         }
     }
@@ -161,9 +163,4 @@ impl Carrier {
         let parts = self.connection.into_parts();
         Some((parts.io.into_inner().into_inner(), parts.read_buf))
     }
-}
-
-/// hyper wraps what the body failed with; the fault inside decides what the client is told.
-fn client_failed(error: hyper::Error) -> Kind {
-    Kind::RequestBody(error.into())
 }

@@ -125,6 +125,13 @@ impl Endpoints {
         });
     }
 
+    /// A connection that is open already to the endpoint that has least to do: the usual way.
+    pub(crate) async fn pooled(&self) -> Option<(Box<Carrier>, InFlight)> {
+        let lease = self.least_busy(&[])?;
+        let carrier = lease.endpoint().pooled().await?;
+        Some((carrier, lease))
+    }
+
     /// A connection to the endpoint that has least to do. With `fresh` none from a pool.
     pub(crate) async fn connection(&self, fresh: bool) -> Result<(Box<Carrier>, InFlight), UpstreamError> {
         if !self.0.swept.load(Ordering::Relaxed) {

@@ -2,12 +2,13 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
 use tower_service::Service;
 
@@ -15,7 +16,7 @@ use super::carrier::Carrier;
 use super::download::Download;
 use super::endpoint::{Endpoint, InFlight};
 use super::error::Kind;
-use super::upload::Upload;
+use super::upload::{Progress, Upload};
 use super::{Endpoints, UpstreamError};
 use crate::websocket::{self, Tunnel, UpgradeSlot};
 use crate::{BoxError, hop_by_hop};
@@ -58,48 +59,70 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let endpoints = self.endpoints.clone();
-        Box::pin(forward(endpoints, request))
+        match Outgoing::new(request) {
+            Ok(outgoing) => Box::pin(forward(self.endpoints.clone(), outgoing)),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
     }
 }
 
-async fn forward<B>(endpoints: Endpoints, request: Request<B>) -> Result<Response<Download>, UpstreamError>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    if request.method() == Method::CONNECT {
-        return Err(UpstreamError::new(Kind::Tunnel));
-    }
-    let (mut head, body) = request.into_parts();
-    let slot = head.extensions.remove::<UpgradeSlot>();
-    let slot = slot.filter(|_| body.is_end_stream() && websocket::is_handshake(&head));
-    hop_by_hop::request(&mut head.headers, slot.is_some());
-    frame(&mut head.headers, &body);
-    head.uri = origin_form(&head.uri);
-    head.version = Version::HTTP_11;
-    head.extensions.clear();
+/// A request as the app is to get it.
+struct Outgoing {
+    request: Request<Upload>,
+    progress: Option<Arc<Progress>>,
+    slot: Option<UpgradeSlot>,
+    /// The app may get it twice (rule 4).
+    repeatable: bool,
+}
 
-    let repeatable = body.is_end_stream() && head.method.is_idempotent();
-    let (upload, progress) = Upload::new(body);
-    let (mut carrier, mut lease) = endpoints.connection(false).await?;
-    name_host(&mut head.headers, lease.endpoint());
-    let spare = (repeatable && carrier.is_used()).then(|| copy(&head));
+impl Outgoing {
+    fn new<B>(request: Request<B>) -> Result<Self, UpstreamError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        if request.method() == Method::CONNECT {
+            return Err(UpstreamError::new(Kind::Tunnel));
+        }
+        let (mut head, body) = request.into_parts();
+        let slot = head.extensions.remove::<UpgradeSlot>();
+        let slot = slot.filter(|_| body.is_end_stream() && websocket::is_handshake(&head));
+        hop_by_hop::request(&mut head.headers, slot.is_some());
+        frame(&mut head.headers, &body);
+        if let Some(uri) = origin_form(&head.uri) {
+            head.uri = uri;
+        }
+        head.version = Version::HTTP_11;
+        head.extensions.clear();
+        let repeatable = body.is_end_stream() && head.method.is_idempotent();
+        let (upload, progress) = Upload::new(body);
+        Ok(Self { request: Request::from_parts(head, upload), progress, slot, repeatable })
+    }
+}
+
+/// The parts of this that hardly ever run are boxed: they would make the future of every request larger.
+async fn forward(endpoints: Endpoints, outgoing: Outgoing) -> Result<Response<Download>, UpstreamError> {
+    let Outgoing { mut request, progress, slot, repeatable } = outgoing;
+    let (mut carrier, mut lease) = match endpoints.pooled().await {
+        Some(connection) => connection,
+        None => Box::pin(endpoints.connection(false)).await?,
+    };
+    name_host(request.headers_mut(), lease.endpoint());
+    let spare = (repeatable && carrier.is_used()).then(|| copy(&request));
     let first_byte = lease.endpoint().settings().first_byte;
 
-    let mut outcome = carrier.exchange(Request::from_parts(head, upload), progress.clone(), first_byte).await;
-    if let Err(failure) = &mut outcome {
-        let again = failure.unsent.take().map(|request| *request);
-        let again = again.or_else(|| spare.filter(|_| failure.stale));
-        if let Some(request) = again {
+    let response = match carrier.exchange(request, progress.clone(), first_byte).await {
+        Ok(response) => response,
+        Err(failure) => {
+            let again = failure.unsent.map(|request| *request).or_else(|| spare.filter(|_| failure.stale));
+            let Some(request) = again else { return Err(failure.error) };
             drop(lease);
-            (carrier, lease) = endpoints.connection(true).await?;
-            outcome = carrier.exchange(request, progress, first_byte).await;
+            (carrier, lease) = Box::pin(endpoints.connection(true)).await?;
+            Box::pin(carrier.exchange(request, progress, first_byte)).await.map_err(|failure| failure.error)?
         }
-    }
-    let response = outcome.map_err(|failure| failure.error)?;
+    };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(response, slot, carrier, lease).await;
+        return Box::pin(switch(response, slot, carrier, lease)).await;
     }
     let (mut head, body) = response.into_parts();
     hop_by_hop::response(&mut head.headers, head.status == StatusCode::UPGRADE_REQUIRED);
@@ -134,12 +157,12 @@ fn measure<B: Body>(headers: &mut HeaderMap, body: &B, status: StatusCode) {
     }
 }
 
-/// Path and query alone: the authority was judged, and stands in `Host`.
-fn origin_form(uri: &Uri) -> Uri {
+/// Path and query alone, if there is more: the authority was judged, and stands in `Host`.
+fn origin_form(uri: &Uri) -> Option<Uri> {
     if uri.authority().is_none() && uri.scheme().is_none() {
-        return uri.clone();
+        return None;
     }
-    Uri::from(uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")))
+    Some(Uri::from(uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))))
 }
 
 /// HTTP/1.1 does not go without (RFC 9112 §3.2), HTTP/1.0 clients may.
@@ -152,12 +175,12 @@ fn name_host(headers: &mut HeaderMap, endpoint: &Endpoint) {
 }
 
 /// The same request once more; only for requests without a body.
-fn copy(head: &request::Parts) -> Request<Upload> {
-    let mut request = Request::new(Upload::Empty);
-    *request.method_mut() = head.method.clone();
-    *request.uri_mut() = head.uri.clone();
-    *request.headers_mut() = head.headers.clone();
-    request
+fn copy(request: &Request<Upload>) -> Request<Upload> {
+    let mut copy = Request::new(Upload::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
 }
 
 /// Hands the app's half of a WebSocket over to the client's connection, which carries it after the 101.
@@ -204,7 +227,8 @@ mod tests {
             ("/", "/"),
         ];
         for (target, expected) in cases {
-            assert_eq!(origin_form(&target.parse().unwrap()).to_string(), expected, "{target}");
+            let uri: Uri = target.parse().unwrap();
+            assert_eq!(origin_form(&uri).unwrap_or(uri).to_string(), expected, "{target}");
         }
     }
 
