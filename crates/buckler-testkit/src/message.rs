@@ -85,7 +85,7 @@ fn split_field(line: &[u8]) -> Option<Line> {
 
 /// Shows lines for a complaint.
 pub fn show_lines(lines: &[Line]) -> String {
-    lines.iter().map(|(name, value)| format!("\n    {name}: {}", escape(value))).collect()
+    lines.iter().map(|(name, value)| ["\n    ", name, ": ", &escape(value)].concat()).collect()
 }
 
 /// Where a body ends.

@@ -177,7 +177,7 @@ impl<'t> Reader<'t> {
             return Err(self.mistake(open.line, "the table has no column `verdict`"));
         }
         let mut used: Vec<bool> = columns.iter().map(|column| COLUMNS_OF_ALL.contains(column)).collect();
-        for (at, row) in &table.rows {
+        for (at_row, (at, row)) in (1..).zip(&table.rows) {
             let mut blocks = Vec::new();
             for (line, info, lines) in &open.blocks {
                 let filled =
@@ -194,7 +194,7 @@ impl<'t> Reader<'t> {
             };
             let draft = Draft {
                 place: format!("{}:{at}", self.file),
-                name: format!("{} – row {}", open.name, self.row_of(table, *at)),
+                name: format!("{} – row {at_row}", open.name),
                 named: named.to_vec(),
                 policy: policy.to_owned(),
                 only,
@@ -208,11 +208,6 @@ impl<'t> Reader<'t> {
             return Err(self.mistake(open.line, format!("the column `{name}` is used nowhere")));
         }
         Ok(())
-    }
-
-    #[expect(clippy::unused_self, reason = "reads better beside its only caller")]
-    fn row_of(&self, table: &Table<'_>, line: usize) -> usize {
-        table.rows.iter().take_while(|(at, _)| *at <= line).count()
     }
 }
 

@@ -7,6 +7,8 @@
 //! | `\x00` | the byte of that number |
 //! | `\(text*N)` | `text`, N times; `text` may hold other escapes |
 
+use std::fmt::Write as _;
+
 /// The most bytes that one repetition may make: more than any limit of the defaults.
 const MOST: usize = 64 << 20;
 
@@ -80,11 +82,12 @@ pub fn escape(bytes: &[u8]) -> String {
             b'\r' => text.push_str("\\r"),
             b'\n' => text.push_str("\\n"),
             b' '..=b'~' => text.push(char::from(byte)),
-            _ => text.push_str(&format!("\\x{byte:02x}")),
+            // Writing to a String cannot fail.
+            _ => _ = write!(text, "\\x{byte:02x}"),
         }
     }
     if bytes.len() > SHOWN {
-        text.push_str(&format!("… ({} bytes)", bytes.len()));
+        _ = write!(text, "… ({} bytes)", bytes.len());
     }
     text
 }

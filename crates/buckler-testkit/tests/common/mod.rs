@@ -1,5 +1,6 @@
 //! What the runners share.
 #![allow(dead_code, reason = "each runner uses a part")]
+#![expect(clippy::panic, reason = "helpers of tests may fail a test")]
 
 use buckler_testkit::case::{Case, Host, folder, load};
 use buckler_testkit::host::{Observed, through_gateway, through_tower};
