@@ -54,10 +54,8 @@ impl<'a> Authority<'a> {
     /// # Errors
     /// The first thing that is wrong, from left to right.
     pub fn parse(text: &'a [u8]) -> Result<Self, AuthorityError> {
-        if text.contains(&b'@') {
-            return Err(AuthorityError::UserInfo);
-        }
         if text.first() == Some(&b'[') {
+            refuse_user_information(text)?;
             let close = memchr::memchr(b']', text).ok_or(AuthorityError::Ipv6)?;
             let (host, rest) = text.split_at_checked(close + 1).ok_or(AuthorityError::Ipv6)?;
             let inner = text.get(1..close).ok_or(AuthorityError::Ipv6)?;
@@ -66,16 +64,14 @@ impl<'a> Authority<'a> {
             let port = parse_port_suffix(rest)?;
             return Ok(Self { text, host, address: Some(IpAddr::V6(address)), port });
         }
-        let (host, rest) = match memchr::memchr(b':', text) {
-            Some(colon) => text.split_at_checked(colon).ok_or(AuthorityError::Empty)?,
-            None => (text, &b""[..]),
-        };
-        if rest.get(1..).is_some_and(|r| r.contains(&b':')) {
-            return Err(AuthorityError::Ipv6);
-        }
-        check_name(host)?;
+        let length = name_length(text)?;
+        let (host, rest) = text.split_at_checked(length).ok_or(AuthorityError::Empty)?;
         let port = parse_port_suffix(rest)?;
-        let address = std::str::from_utf8(host).ok().and_then(|t| t.parse::<Ipv4Addr>().ok()).map(IpAddr::V4);
+        let address = match host.first() {
+            Some(b'0'..=b'9') => std::str::from_utf8(host).ok().and_then(|t| t.parse::<Ipv4Addr>().ok()),
+            _ => None,
+        };
+        let address = address.map(IpAddr::V4);
         Ok(Self { text, host, address, port })
     }
 
@@ -110,25 +106,43 @@ impl<'a> Authority<'a> {
     }
 }
 
-fn check_name(host: &[u8]) -> Result<(), AuthorityError> {
-    if host.is_empty() {
-        return Err(AuthorityError::Empty);
-    }
-    // One more for the trailing dot of a fully qualified name.
-    if host.len() > MAX_HOST_BYTES + 1 {
-        return Err(AuthorityError::TooLong);
-    }
+fn refuse_user_information(text: &[u8]) -> Result<(), AuthorityError> {
+    if text.contains(&b'@') { Err(AuthorityError::UserInfo) } else { Ok(()) }
+}
+
+/// How long the name in front of the port is; what is wrong with it otherwise.
+fn name_length(text: &[u8]) -> Result<usize, AuthorityError> {
     let mut label_is_empty = true;
-    for &byte in host {
+    let mut length = text.len();
+    for (at, &byte) in text.iter().enumerate() {
         match byte {
             b'.' if label_is_empty => return Err(AuthorityError::EmptyLabel),
             b'.' => label_is_empty = true,
             // The underscore is in no RFC and in many container networks.
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => label_is_empty = false,
-            _ => return Err(AuthorityError::Character),
+            b':' => {
+                length = at;
+                break;
+            }
+            _ => {
+                refuse_user_information(text)?;
+                return Err(AuthorityError::Character);
+            }
         }
     }
-    Ok(())
+    let port = text.get(length..).unwrap_or_default();
+    if !port.is_empty() {
+        refuse_user_information(text)?;
+        if port.get(1..).is_some_and(|digits| digits.contains(&b':')) {
+            return Err(AuthorityError::Ipv6);
+        }
+    }
+    match length {
+        0 => Err(AuthorityError::Empty),
+        // One more for the trailing dot of a fully qualified name.
+        _ if length > MAX_HOST_BYTES + 1 => Err(AuthorityError::TooLong),
+        _ => Ok(length),
+    }
 }
 
 fn parse_port_suffix(rest: &[u8]) -> Result<Option<u16>, AuthorityError> {

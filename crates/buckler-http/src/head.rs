@@ -194,7 +194,7 @@ impl<'a> Head<'a> {
             return;
         }
         self.spoofable |= is_spoofable(name);
-        if memchr::memchr2(b'_', b'.', name).is_some() {
+        if name.iter().any(|b| matches!(b, b'_' | b'.')) {
             self.alias = self.alias.or_else(|| imitated(name));
         }
     }

@@ -48,9 +48,9 @@ impl<'a> Origin<'a> {
         if text == b"null" {
             return Ok(Self::Null);
         }
-        let at = memchr::memmem::find(text, b"://").ok_or(OriginError::Form)?;
-        let (scheme, rest) = text.split_at_checked(at).ok_or(OriginError::Form)?;
-        let rest = rest.get(3..).ok_or(OriginError::Form)?;
+        let colon = text.iter().position(|&b| b == b':').ok_or(OriginError::Form)?;
+        let (scheme, rest) = text.split_at_checked(colon).ok_or(OriginError::Form)?;
+        let rest = rest.strip_prefix(b"://").ok_or(OriginError::Form)?;
         let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
             && scheme.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
         if !is_scheme {
