@@ -5,8 +5,10 @@
 //! drive a target; inputs worth keeping (seeds, and everything that once failed) go to `corpus/<target>/`,
 //! and `tests/corpus.rs` runs every file through every target.
 
+mod http;
 mod json;
 mod policy;
 
+pub use http::{authority, forwarding, head, media_type, origin, target};
 pub use json::json_scanner;
 pub use policy::policy_text;

@@ -8,8 +8,16 @@ use std::{
 type Target = fn(&[u8]);
 
 /// Name, which is also the folder of its corpus, and function. A new target is one line here.
-const TARGETS: &[(&str, Target)] =
-    &[("json_scanner", buckler_fuzz::json_scanner), ("policy_text", buckler_fuzz::policy_text)];
+const TARGETS: &[(&str, Target)] = &[
+    ("authority", buckler_fuzz::authority),
+    ("forwarding", buckler_fuzz::forwarding),
+    ("head", buckler_fuzz::head),
+    ("json_scanner", buckler_fuzz::json_scanner),
+    ("media_type", buckler_fuzz::media_type),
+    ("origin", buckler_fuzz::origin),
+    ("policy_text", buckler_fuzz::policy_text),
+    ("target", buckler_fuzz::target),
+];
 
 #[test]
 fn every_corpus_file_passes_through_every_target() {
