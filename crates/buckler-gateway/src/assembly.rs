@@ -6,13 +6,15 @@
 //!                 └──── incidents ──► Log ◄┘ records
 //! ```
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use buckler_engine::{Engine, Reason, Severity};
+use buckler_engine::record::Note;
+use buckler_engine::{Engine, Reason, Record, Severity};
 use buckler_http::connection::{Connection, Peer};
 use buckler_policy::settings::{Policy, Tls as TlsPolicy};
 use buckler_tower::{Admitted, Buckler, BucklerLayer, RequestBody, Settings};
@@ -79,7 +81,8 @@ impl Assembled {
         let secure = policy.server.listen.iter().map(|address| Listen { address: *address, tls: tls.clone() });
         let plain = policy.server.http_redirect.iter().map(|address| Listen { address: *address, tls: None });
 
-        let settings = Settings { observer: Arc::new(log.clone()), ..Settings::default() };
+        let records = Records::new(log.clone(), policy.server.trusted_proxies.is_empty());
+        let settings = Settings { observer: Arc::new(records), ..Settings::default() };
         let layer = BucklerLayer::with(Engine::new(policy), settings);
         let gateway = GatewaySettings {
             max_connections: policy.server.max_connections,
@@ -161,6 +164,60 @@ impl EarlyAnswer for Judged {
     }
 }
 
+/// Writes down every exchange, and says once what nobody would see in the single lines: that a proxy seems to
+/// stand in front which the policy does not name.
+struct Records {
+    log: Log,
+    proxies: Proxies,
+    warned: AtomicBool,
+}
+
+/// Whether the policy names proxies: then whoever else sends forwarding fields is just ignored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proxies {
+    Named,
+    None,
+}
+
+impl Records {
+    fn new(log: Log, none_named: bool) -> Self {
+        let proxies = if none_named { Proxies::None } else { Proxies::Named };
+        Self { log, proxies, warned: AtomicBool::new(false) }
+    }
+
+    fn warn_of_unnamed_proxy(&self, record: &Record) {
+        let Peer::Ip(peer) = record.peer else { return };
+        let unsolicited = record.notes.contains(&Note::UnsolicitedForwarding);
+        if self.proxies == Proxies::Named || !unsolicited || !is_near(peer.ip().to_canonical()) {
+            return;
+        }
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            let ip = peer.ip().to_canonical();
+            let what = format!(
+                "{ip} sends X-Forwarded-* or Forwarded, and no `server.trusted_proxies` names it: the fields are \
+                 ignored, so all clients behind it look like one; if it is your proxy, write \
+                 trusted_proxies = [\"{ip}\"] in [server]"
+            );
+            self.log.incident(Incident::Connection { what, peer: Some(peer), severity: Severity::Warning });
+        }
+    }
+}
+
+impl buckler_tower::Observer for Records {
+    fn record(&self, record: Record) {
+        self.warn_of_unnamed_proxy(&record);
+        self.log.record(record);
+    }
+}
+
+/// Whether an address can be that of a proxy of one's own rather than of somebody who tries.
+const fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local(),
+    }
+}
+
 /// Writes down what happens outside of requests.
 struct Incidents(Log);
 
@@ -184,5 +241,26 @@ impl Observer for Incidents {
             Event::Expired { .. } => return,
         };
         self.0.incident(Incident::Connection { what, peer, severity });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // R03
+    #[test]
+    fn only_addresses_of_ones_own_network_are_taken_for_a_forgotten_proxy() {
+        for (address, near) in [
+            ("172.17.0.1", true),
+            ("10.0.0.9", true),
+            ("127.0.0.1", true),
+            ("fd00::1", true),
+            ("::1", true),
+            ("203.0.113.9", false),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(is_near(address.parse().unwrap()), near, "{address}");
+        }
     }
 }
