@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use buckler_engine::Record;
 use buckler_engine::record::Outcome;
@@ -102,24 +103,37 @@ impl Writer {
     }
 }
 
+/// How long the writer lets lines gather before it writes them: a person does not notice, and a busy server
+/// wakes it two hundred times a second instead of with every request.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// Bytes that are written at once, at most a line more.
+const BATCH: usize = 64 * 1024;
+
 fn write_all(entries: &Receiver<Entry>, dropped: &AtomicU64, format: LogFormat, colour: Colour, mut out: impl Write) {
-    let mut line = String::new();
-    let mut write = |entry: &Entry| {
-        line.clear();
+    let mut batch = String::with_capacity(BATCH);
+    let push = |batch: &mut String, entry: &Entry| {
         match format {
-            LogFormat::Json => json::line(&mut line, entry),
-            LogFormat::Human => human::line(&mut line, entry, colour),
+            LogFormat::Json => json::line(batch, entry),
+            LogFormat::Human => human::line(batch, entry, colour),
         }
-        line.push('\n');
-        // Nobody is left to tell that the log cannot be written.
-        let _lost = out.write_all(line.as_bytes());
+        batch.push('\n');
     };
-    while let Ok(entry) = entries.recv() {
-        write(&entry);
+    while let Ok(first) = entries.recv() {
+        push(&mut batch, &first);
+        std::thread::sleep(GATHER);
+        while batch.len() < BATCH
+            && let Ok(entry) = entries.try_recv()
+        {
+            push(&mut batch, &entry);
+        }
         let lost = dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            write(&Entry::Incident(Incident::LinesDropped { count: lost }));
+            push(&mut batch, &Entry::Incident(Incident::LinesDropped { count: lost }));
         }
+        // Nobody is left to tell that the log cannot be written.
+        let _lost = out.write_all(batch.as_bytes()).and_then(|()| out.flush());
+        batch.clear();
     }
 }
 
