@@ -1,7 +1,7 @@
 """Instructions of one judgement, counted by callgrind and held to a committed budget.
 
-Counts do not depend on the load of the machine, but on compiler, C library and processor features (the C
-library chooses its copy routines by them); hence a tolerance, and `--bless` to write a new budget on purpose.
+Counts do not depend on the load of the machine, but on compiler, C library and processor (the C
+library chooses its copy routines by it); hence a tolerance, and `--bless` to write a new budget.
 """
 
 import json
@@ -14,7 +14,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PROGRAM = HERE.parent / "target/release/engine-path"
 BUDGET = HERE / "budget.json"
-SCENARIOS = ("admit open", "admit exchange", "preflight open", "refuse-host open", "refuse-path open")
+SCENARIOS = (
+    "admit open",
+    "admit exchange",
+    "preflight open",
+    "refuse-host open",
+    "refuse-path open",
+)
 # Two run lengths: their difference is free of start-up and of compiling the policy.
 SHORT, LONG = 200, 2_200
 TOLERANCE = 1.02

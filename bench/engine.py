@@ -19,7 +19,9 @@ def main() -> None:
             out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             figures = json.loads(out)
             name = f"{scenario} ({what})" if scenario == "admit" else scenario
-            print(f"| {name} | {figures['ns']:.0f} | {figures['allocations']} | {figures['bytes']} |")
+            print(
+                f"| {name} | {figures['ns']:.0f} | {figures['allocations']} | {figures['bytes']} |"
+            )
             sys.stdout.flush()
 
 

@@ -1,7 +1,8 @@
-"""CPU time of a proxied and of a refused request: the gateway, a bare hyper proxy and nginx, in one run.
+"""CPU time of a proxied and of a refused request: the gateway, a bare hyper proxy and nginx.
 
-The proxy has core 0 for itself, the app and the load share core 1, so that the load is what the proxy is given
-and not what is left. Each variant is measured in turn, several rounds; the fastest round of each counts.
+The proxy has core 0 for itself, the app and the load share core 1, so that the load is what the
+proxy is given and not what is left. Each variant is measured in turn, several rounds; the fastest
+round of each counts.
 """
 
 import json
@@ -155,12 +156,16 @@ def variants(folder: Path, upstream: str) -> Iterator[Variant]:
         yield Variant(name, command, port, 400)
     nginx = shutil.which("nginx") or "/usr/sbin/nginx"
     if not Path(nginx).exists():
-        print("nginx is missing, so it is not compared (apt-get install nginx-light)", file=sys.stderr)
+        print(
+            "nginx is missing, so it is not compared (apt-get install nginx-light)", file=sys.stderr
+        )
         return
     for access, name in (("off", "nginx, no log"), ("/dev/null", "nginx, log of all")):
         port = free_port()
         config = folder / f"nginx-{access.strip('/').replace('/', '-')}.conf"
-        text = NGINX.format(folder=folder, access=access, listen=f"127.0.0.1:{port}", upstream=upstream)
+        text = NGINX.format(
+            folder=folder, access=access, listen=f"127.0.0.1:{port}", upstream=upstream
+        )
         config.write_text(text)
         command = [nginx, "-c", str(config), "-p", str(folder), "-e", str(folder / "early.log")]
         # 403: after a 400 nginx closes the connection, and the handshake would be what is measured.
@@ -187,7 +192,7 @@ def main() -> None:
     floor = compared[0].proxied
     print("| proxy | µs CPU proxied | ratio to bare | µs CPU refused |\n|---|---|---|---|")
     for variant in compared:
-        refused = f"{variant.refused:.1f}" if variant.refusal is not None else "–"
+        refused = f"{variant.refused:.1f}" if variant.refusal is not None else "-"
         ratio = variant.proxied / floor
         print(f"| {variant.name} | {variant.proxied:.1f} | {ratio:.2f} | {refused} |")
     print(json.dumps({v.name: [v.proxied, v.refused] for v in compared}), file=sys.stderr)

@@ -105,7 +105,7 @@ impl Bench {
         Ok(Self { engine: Arc::new(Engine::new(&loaded.policy)), scenario, answer })
     }
 
-    fn context(&self) -> Context {
+    fn context() -> Context {
         let peer = Peer::Ip(std::net::SocketAddr::from(([10, 1, 2, 3], 40_000)));
         Context { connection: Connection { peer, scheme: Scheme::Http }, now: Timestamp(1), nonce: [7; 16] }
     }
@@ -120,7 +120,7 @@ impl Bench {
 
     /// Judges one head, from its fields to the verdict.
     pub fn open(&self) -> Opening {
-        self.engine.open(&self.head(), &self.context())
+        self.engine.open(&self.head(), &Self::context())
     }
 
     /// The same, and the answer of an app after it; what an admitted exchange costs in all.

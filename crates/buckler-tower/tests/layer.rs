@@ -1,5 +1,6 @@
 //! The layer's own duties: what is held, what is recorded, what happens when something breaks. What is judged,
 //! and how, the literate cases show.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail a test")]
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
