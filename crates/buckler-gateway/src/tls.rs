@@ -3,7 +3,8 @@
 //! Rules, in order:
 //! 1. TLS 1.2 and 1.3 only, with key exchange that keeps past sessions secret and authenticated ciphers only:
 //!    the suites of rustls, which has no others (RFC 9325).
-//! 2. ALPN offers `http/1.1`.
+//! 2. ALPN takes `http/1.1` and `http/1.0`: who offers nothing else would be turned away (RFC 7301 §3.2), as
+//!    `curl --http1.0` was.
 //! 3. No early data: a 0-RTT request can be replayed (RFC 8446 §8).
 //! 4. Sessions are resumed by tickets whose keys live in this process and change every six hours.
 //! 5. A session must be there within [`HANDSHAKE`].
@@ -180,7 +181,7 @@ fn server_config(
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     Ok(Arc::new(config))
 }

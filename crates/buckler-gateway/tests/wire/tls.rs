@@ -58,6 +58,24 @@ async fn serving(tls: Tls) -> (Running, Backend) {
 }
 
 #[tokio::test]
+async fn an_old_protocol_alone_is_spoken_and_an_unknown_one_is_not() {
+    // R01
+    let identity = Identity::self_signed(&[], SystemTime::now()).unwrap();
+    let (running, _backend) = serving(Tls::new(&identity)).await;
+    let offering = |protocols: &[&[u8]]| {
+        let mut config = client_config(&identity.certificate_pem, &[&rustls::version::TLS13]);
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        config
+    };
+    let stream = connect(&running, offering(&[b"http/1.0"]), "localhost").await.unwrap();
+    let mut client = Client::new(stream);
+    client.send("GET / HTTP/1.0\r\nHost: x\r\n\r\n").await;
+    assert_eq!(client.answer("GET").await.text(), "hello");
+    assert!(connect(&running, offering(&[b"imap"]), "localhost").await.is_err());
+    assert!(connect(&running, offering(&[]), "localhost").await.is_ok());
+}
+
+#[tokio::test]
 async fn a_self_signed_certificate_serves_loopback_and_the_hosts() {
     // R01
     let identity =
