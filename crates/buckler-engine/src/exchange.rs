@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use buckler_http::media::MediaType;
+use buckler_policy::settings::Mode;
 use http::{HeaderValue, StatusCode, header};
 use smallvec::SmallVec;
 
@@ -64,13 +65,20 @@ impl Exchange {
     /// Judges the head of the app's answer.
     pub fn answer(self, status: StatusCode, fields: &impl AnswerFields) -> (AnswerPlan, Answering) {
         let rules = &self.engine.rules;
-        let error = errors::plan(rules.errors, status, fields, &self.facts.request_id);
+        let planned = errors::plan(rules.errors, status, fields, &self.facts.request_id);
+        let (error, monitored) = match (rules.errors.mode, planned) {
+            (Mode::Enforce, planned) => (planned, None),
+            (Mode::Monitor, ErrorPlan::Untouched) => (ErrorPlan::Untouched, None),
+            (Mode::Monitor, ErrorPlan::Mask(_)) => (ErrorPlan::Untouched, Some(Note::ErrorWouldBeMasked)),
+            (Mode::Monitor, ErrorPlan::Strip(_)) => (ErrorPlan::Untouched, Some(Note::InputWouldBeStripped)),
+        };
         let masked_type = matches!(error, ErrorPlan::Mask(_)).then(|| errors::masked_type(status));
         let media = match &masked_type {
             Some(value) => MediaType::parse(value.as_bytes()).ok(),
             None => fields.first(&header::CONTENT_TYPE).and_then(|value| MediaType::parse(value).ok()),
         };
         let mut edits = rules.headers.edit(&self.facts, rules.cors.as_ref(), fields, media.as_ref());
+        edits.notes.extend(monitored);
         match &error {
             ErrorPlan::Untouched => {}
             ErrorPlan::Mask(_) => {

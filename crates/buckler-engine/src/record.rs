@@ -44,6 +44,10 @@ pub enum Note {
     ErrorMasked,
     /// The input was removed from a 422.
     InputStripped,
+    /// Monitored: the body of an error would have been replaced.
+    ErrorWouldBeMasked,
+    /// Monitored: the input would have been removed from a 422.
+    InputWouldBeStripped,
 }
 
 /// One finished exchange.

@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
 use buckler_http::media::MediaType;
-use buckler_policy::settings::{Errors, Mask, Mode, StripInput};
+use buckler_policy::settings::{Errors, Mask, StripInput};
 
 use super::{AnswerBody, AnswerFields, problem};
 use crate::facts::RequestId;
@@ -42,7 +42,7 @@ pub struct Rewrite {
     request_id: RequestId,
 }
 
-/// What happens to an error, by its status and fields. The media type is that of the body to come.
+/// What happens to an error, by its status and fields; the same in both modes.
 pub(crate) enum ErrorPlan {
     Untouched,
     Mask(Bytes),
@@ -50,9 +50,6 @@ pub(crate) enum ErrorPlan {
 }
 
 pub(crate) fn plan(rules: Errors, status: StatusCode, fields: &impl AnswerFields, id: &RequestId) -> ErrorPlan {
-    if rules.mode == Mode::Monitor {
-        return ErrorPlan::Untouched;
-    }
     if status.is_server_error() && rules.mask == Mask::Replace {
         return ErrorPlan::Mask(problem::of_failure(status, id.as_str()));
     }

@@ -81,6 +81,8 @@ pub(super) fn note(note: Note) -> String {
         Note::WeakerHeader(name) => format!("the app sets a weaker {name}"),
         Note::ErrorMasked => "error body replaced".to_owned(),
         Note::InputStripped => "input removed from 422".to_owned(),
+        Note::ErrorWouldBeMasked => "monitored: error body would be replaced".to_owned(),
+        Note::InputWouldBeStripped => "monitored: input would be removed from 422".to_owned(),
         _ => "noted".to_owned(),
     }
 }

@@ -164,6 +164,8 @@ fn note(note: &Note) -> String {
         Note::WeakerHeader(name) => format!("weaker_header {name}"),
         Note::ErrorMasked => "error_masked".to_owned(),
         Note::InputStripped => "input_stripped".to_owned(),
+        Note::ErrorWouldBeMasked => "error_would_be_masked".to_owned(),
+        Note::InputWouldBeStripped => "input_would_be_stripped".to_owned(),
         other => format!("{other:?}"),
     }
 }
