@@ -93,6 +93,9 @@ impl Assembled {
             ..GatewaySettings::new(secure.chain(plain).collect(), policy.server.timeouts)
         };
         let bound = Gateway::bind(gateway).await?;
+        if let Some(known) = with_known_port(policy, &bound.local_addrs()) {
+            layer.reload(Engine::new(&known));
+        }
         let service = tower_layer::Layer::layer(&layer, ToApp { inner: UpstreamService::new(endpoints), behind });
         Ok(Self { bound, service, layer, certificate_pem: identity.map(|identity| identity.certificate_pem) })
     }
@@ -116,6 +119,17 @@ impl Assembled {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         self.bound.serve(self.service, shutdown).await;
     }
+}
+
+/// The policy with the port that redirects name, where only the system could say which one it is.
+fn with_known_port(policy: &Policy, taken: &[SocketAddr]) -> Option<Policy> {
+    let (asked, got) = (policy.server.listen.first()?, taken.first()?);
+    if asked.port() != 0 || policy.server.redirect_port.is_some() {
+        return None;
+    }
+    let mut known = policy.clone();
+    known.server.redirect_port = Some(got.port());
+    Some(known)
 }
 
 /// The innermost service: tells workers what the edge saw.

@@ -30,7 +30,7 @@ pub enum SecretError {
         reference: SecretReference,
     },
     /// The file cannot be read.
-    #[error("{reference}: {source}")]
+    #[error("{reference}: {source}; name a file that is there and that this user may read")]
     File {
         /// Where it was looked for.
         reference: SecretReference,

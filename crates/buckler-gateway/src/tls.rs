@@ -41,8 +41,13 @@ const EXPIRES_SOON: Duration = Duration::from_hours(14 * 24);
 #[non_exhaustive]
 pub enum TlsError {
     /// Certificate or key cannot be fetched.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
+    #[error("`{key}`: {source}")]
+    Secret {
+        /// The key of the policy.
+        key: &'static str,
+        /// Why.
+        source: SecretError,
+    },
     /// The text holds no certificate.
     #[error("{reference}: no certificate in it; it must hold the chain in PEM form, the server's own first")]
     NoCertificate {
@@ -105,8 +110,9 @@ impl Identity {
     /// # Errors
     /// [`TlsError`], naming the place and the mend.
     pub async fn load(certificate: &SecretReference, key: &SecretReference, now: SystemTime) -> Result<Self, TlsError> {
-        let chain = resolve(certificate).await?;
-        let secret = resolve(key).await?;
+        let failed = |key| move |source| TlsError::Secret { key, source };
+        let chain = resolve(certificate).await.map_err(failed("server.tls.certificate"))?;
+        let secret = resolve(key).await.map_err(failed("server.tls.key"))?;
         let certificates = read_chain(certificate, &chain)?;
         let private = PrivateKeyDer::from_pem_slice(secret.expose().as_bytes())
             .map_err(|_| TlsError::NoKey { reference: key.clone() })?;

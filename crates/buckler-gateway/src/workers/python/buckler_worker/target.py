@@ -104,7 +104,7 @@ def make_app(found: object, target: str, called: bool) -> App:
     if not callable(found):
         kind = "module" if inspect.ismodule(found) else type(found).__name__
         message = f"`{target}` is a {kind}, not an ASGI application"
-        raise StartError("not_callable", message)
+        raise StartError("not_callable", message, "name the variable that holds the `FastAPI()`")
     try:
         made: object = found()
     except KeyboardInterrupt:
