@@ -81,9 +81,12 @@ impl<'a> MediaType<'a> {
     }
 
     /// Whether the body is JSON: `application/json` or a type with the suffix `+json` (RFC 6839 §3.1).
+    ///
+    /// A bare `+json` counts although it is a suffix of nothing: FastAPI asks whether the subtype *ends* so.
     pub fn is_json(&self) -> bool {
         (self.kind.eq_ignore_ascii_case(b"application") && self.subtype.eq_ignore_ascii_case(b"json"))
             || has_suffix(self.subtype, b"json")
+            || self.subtype.eq_ignore_ascii_case(b"+json")
     }
 
     /// Whether the body is a page that a browser renders.
@@ -186,7 +189,7 @@ impl MediaRange {
         match self.subtype.as_bytes() {
             b"*" => true,
             [b'*', b'+', suffix @ ..] => has_suffix(media.subtype, suffix),
-            b"json" if self.kind == "application" => media.is_json(),
+            b"json" if self.kind == "application" && has_suffix(media.subtype, b"json") => true,
             subtype => media.subtype.eq_ignore_ascii_case(subtype),
         }
     }
@@ -229,6 +232,23 @@ mod tests {
         }
         let long = format!("multipart/form-data; boundary={}", "b".repeat(71));
         assert_eq!(MediaType::parse(long.as_bytes()), Err(E::Boundary));
+    }
+
+    // R08: what a framework parses as JSON must be judged as JSON
+    #[test]
+    fn what_frameworks_read_as_json_is_json() {
+        for (value, json) in [
+            ("application/+json", true),
+            ("application/+JSON;x=1", true),
+            ("application/json", true),
+            ("APPLICATION/Problem+Json", true),
+            ("text/x+json", true),
+            ("application/jsonx", false),
+            ("application/json+x", false),
+            ("text/json", false),
+        ] {
+            assert_eq!(MediaType::parse(value.as_bytes()).unwrap().is_json(), json, "{value}");
+        }
     }
 
     #[test]
