@@ -5,8 +5,8 @@
 //! is not is the client. What stands further left was sent by that client and means nothing.
 //!
 //! 1. No trusted proxy, or a peer that is none: the peer is the client, every field is ignored.
-//! 2. `Forwarded` and `X-Forwarded-For` together are refused: a proxy that writes one passes the other on as
-//!    the client sent it, and nobody can tell which is which.
+//! 2. `Forwarded` together with `X-Forwarded-For`, `-Proto` or `-Host` is refused: a proxy that writes one family
+//!    passes the other on as the client sent it, and nobody can tell which is which.
 //! 3. A hop without an address (`unknown`, `_hidden`) ends the walk at the proxy that wrote it.
 //! 4. Something that is no hop at all, written by a trusted proxy, is refused.
 
@@ -71,8 +71,11 @@ pub fn fold(address: IpAddr) -> IpAddr {
 /// assert!(!is_spoofable(b"x-custom"));
 /// ```
 pub fn is_spoofable(name: &[u8]) -> bool {
-    if !matches!(name.first().map(u8::to_ascii_lowercase), Some(b'b' | b'c' | b'f' | b'p' | b't' | b'x')) {
-        return false;
+    match name.first().map(u8::to_ascii_lowercase) {
+        Some(b'b' | b'c' | b'f' | b'p' | b't' | b'x') => {}
+        // Browsers send many fields that begin so, and one name alone is known.
+        Some(b's') if name.len() == "script-name".len() => {}
+        _ => return false,
     }
     let folds_to = |part: &[u8], known: &str| {
         part.len() == known.len()
@@ -88,20 +91,39 @@ pub fn is_spoofable(name: &[u8]) -> bool {
 /// Names that load balancers and frameworks are known to read for address, scheme, host or path.
 const SPOOFABLE: &[&str] = &[
     "forwarded",
+    "forwarded-for",
+    "x-forwarded",
     "x-real-ip",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-remote-ip",
+    "x-remote-addr",
+    "x-originating-ip",
+    "x-original-forwarded-for",
     "x-original-host",
+    "x-original-uri",
     "x-original-url",
     "x-rewrite-url",
     "x-host",
+    "x-scheme",
     "x-url-scheme",
+    "x-script-name",
     "x-request-id",
+    "x-appengine-user-ip",
+    "x-azure-clientip",
+    "x-azure-socketip",
+    "x-envoy-external-address",
+    "x-envoy-original-path",
+    "client-ip",
     "true-client-ip",
     "cf-connecting-ip",
     "cf-connecting-ipv6",
+    "cf-pseudo-ipv4",
     "fastly-client-ip",
+    "fly-client-ip",
     "front-end-https",
+    // Read as the path that the app is mounted at by servers that know it from CGI.
+    "script-name",
     // CGI turns it into `HTTP_PROXY`, which HTTP clients obey (CVE-2016-5385).
     "proxy",
 ];
@@ -169,8 +191,8 @@ pub enum Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardingFault {
-    /// Both `Forwarded` and `X-Forwarded-For`.
-    #[error("both Forwarded and X-Forwarded-For are present")]
+    /// Both `Forwarded` and one of `X-Forwarded-For`, `-Proto`, `-Host`.
+    #[error("both Forwarded and X-Forwarded-For, -Proto or -Host are present")]
     BothFamilies,
     /// A hop that is no node identifier (RFC 7239 §6).
     #[error("a forwarding field holds something that is no address")]
@@ -220,7 +242,8 @@ pub fn resolve<'a>(
     if !trusted.contains(peer.ip()) {
         return Ok(plain(Source::Unsolicited));
     }
-    if carries(Field::Forwarded) && carries(Field::XForwardedFor) {
+    let of_facto = [Field::XForwardedFor, Field::XForwardedProto, Field::XForwardedHost];
+    if carries(Field::Forwarded) && of_facto.into_iter().any(carries) {
         return Err(ForwardingFault::BothFamilies);
     }
     let hops = if carries(Field::Forwarded) { read_forwarded(head)? } else { read_x_forwarded(head)? };

@@ -85,6 +85,8 @@ fn what_a_trusted_proxy_says_in_two_ways_is_refused() {
     let long = "10.0.0.2, ".repeat(MAX_HOPS) + "10.0.0.2";
     for (fields, expected) in [
         (&[(XFF, "1.2.3.4"), ("forwarded", "for=1.2.3.4")][..], F::BothFamilies),
+        (&[("x-forwarded-proto", "http"), ("forwarded", "for=1.2.3.4;proto=https")], F::BothFamilies),
+        (&[("x-forwarded-host", "a.example"), ("forwarded", "host=b.example")], F::BothFamilies),
         (&[(XFF, "1.2.3.4, ")], F::Node),
         (&[(XFF, "")], F::Node),
         (&[(XFF, "1.2.3.4; evil")], F::Node),
@@ -181,5 +183,36 @@ proptest::proptest! {
             head.push(field.as_bytes(), &b);
             let _client = resolve(at("10.0.0.1"), &head, &networks);
         }
+    }
+}
+
+// R03: every name that a load balancer or framework is known to read, however it is spelt
+#[test]
+fn what_only_the_edge_may_say_is_known_by_name() {
+    for name in [
+        "X-Forwarded-For",
+        "x_forwarded_for",
+        "X.Real.IP",
+        "Client-IP",
+        "client_ip",
+        "X-Forwarded",
+        "Forwarded-For",
+        "X-Originating-IP",
+        "X-Remote-Addr",
+        "X-Original-Forwarded-For",
+        "X-Scheme",
+        "X-Script-Name",
+        "Script-Name",
+        "SCRIPT_NAME",
+        "X-Azure-ClientIP",
+        "Fly-Client-IP",
+        "X-Envoy-External-Address",
+        "Buckler-Edge",
+        "Proxy",
+    ] {
+        assert!(is_spoofable(name.as_bytes()), "{name}");
+    }
+    for name in ["", "x", "Host", "Script-Nam", "Sec-Fetch-Site", "X-CSRF-Token", "X-API-Key", "Client", "Cookie"] {
+        assert!(!is_spoofable(name.as_bytes()), "{name}");
     }
 }
