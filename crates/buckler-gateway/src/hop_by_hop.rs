@@ -9,6 +9,7 @@
 //!    written for the app (`Connection: x-forwarded-for`, `Connection: authorization`).
 //! 3. `Expect` has been answered by the gateway (`100 Continue` is sent when the body is first wanted).
 
+use buckler_http::forwarding::is_spoofable;
 use http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, DATE,
     EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, RANGE, REFERER, SET_COOKIE, TE,
@@ -135,10 +136,12 @@ impl Found {
     }
 }
 
-/// Removes from trailers what no trailer may change (RFC 9110 §6.5.1).
+/// Removes from trailers what no trailer may change (RFC 9110 §6.5.1), and what only the edge may say: uvicorn
+/// appends trailers to the header fields that the app reads.
 pub(crate) fn trailers(trailers: &mut HeaderMap) {
     Found::in_(trailers).remove_from(trailers);
-    let managed: SmallVec<[HeaderName; 4]> = trailers.keys().filter(|name| is_end_to_end(name)).cloned().collect();
+    let is_managed = |name: &HeaderName| is_end_to_end(name) || is_spoofable(name.as_str().as_bytes());
+    let managed: SmallVec<[HeaderName; 4]> = trailers.keys().filter(|name| is_managed(name)).cloned().collect();
     for name in managed {
         trailers.remove(name);
     }
@@ -291,6 +294,10 @@ mod tests {
             ("x-forwarded-for", "1.2.3.4"),
             ("authorization", "x"),
             ("content-length", "1"),
+            ("cf-connecting-ip", "1.2.3.4"),
+            ("x-original-url", "/admin"),
+            ("x_forwarded_for", "1.2.3.4"),
+            ("buckler_edge", "https 1.2.3.4 1 127.0.0.1 8443"),
             ("x-checksum", "1"),
         ]);
         trailers(&mut fields);
