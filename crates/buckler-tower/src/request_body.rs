@@ -175,14 +175,43 @@ pin_project_lite::pin_project! {
 #[derive(Debug)]
 struct Held {
     pieces: VecDeque<Bytes>,
+    /// What has come in pieces too small to be kept one by one.
+    small: Vec<u8>,
     trailers: Option<http::HeaderMap>,
     lease: Lease,
+}
+
+/// A smaller piece is copied to its neighbours. Each one kept costs a handle and pins the buffer that it was read
+/// into: a body in chunks of one byte would take forty times the room that it was charged for.
+const SMALL_PIECE: usize = 4 * 1024;
+
+impl Held {
+    fn keep(&mut self, piece: Bytes) {
+        let first = self.pieces.is_empty() && self.small.is_empty();
+        if first || piece.len() >= SMALL_PIECE {
+            self.seal();
+            self.pieces.push_back(piece);
+        } else {
+            self.small.extend_from_slice(&piece);
+            if self.small.len() >= SMALL_PIECE {
+                self.seal();
+            }
+        }
+    }
+
+    /// Ends the run of small pieces.
+    fn seal(&mut self) {
+        if !self.small.is_empty() {
+            self.pieces.push_back(Bytes::from(std::mem::take(&mut self.small)));
+        }
+    }
 }
 
 impl<B> Holding<B> {
     pub(crate) fn new(body: B, judge: Judge, budget: Arc<HoldBudget>) -> Self {
         let lease = Lease { budget, bytes: 0 };
-        Self { body, judge, held: Some(Held { pieces: VecDeque::new(), trailers: None, lease }) }
+        let held = Held { pieces: VecDeque::new(), small: Vec::new(), trailers: None, lease };
+        Self { body, judge, held: Some(held) }
     }
 }
 
@@ -206,7 +235,7 @@ where
                         if let Err(fault) = held.lease.extend(piece.len()) {
                             return Poll::Ready(Err(this.judge.fail(fault)));
                         }
-                        held.pieces.push_back(piece);
+                        held.keep(piece);
                     }
                     Err(frame) => held.trailers = frame.into_trailers().ok(),
                 },
@@ -215,7 +244,10 @@ where
                     if let Err(error) = this.judge.finish() {
                         return Poll::Ready(Err(error));
                     }
-                    let held = this.held.take().map(|held| RequestBody { kind: Kind::Held { held } });
+                    let held = this.held.take().map(|mut held| {
+                        held.seal();
+                        RequestBody { kind: Kind::Held { held } }
+                    });
                     return Poll::Ready(held.ok_or_else(|| Box::new(BodyRefused(())).into()));
                 }
             }
@@ -305,5 +337,36 @@ where
             Kind::Stream { body, .. } => body.size_hint(),
             Kind::Held { held } => SizeHint::with_exact(held.pieces.iter().map(|piece| piece.len() as u64).sum()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(pieces: impl IntoIterator<Item = Bytes>) -> Held {
+        let lease = Lease { budget: Arc::new(HoldBudget::new(0)), bytes: 0 };
+        let mut held = Held { pieces: VecDeque::new(), small: Vec::new(), trailers: None, lease };
+        pieces.into_iter().for_each(|piece| held.keep(piece));
+        held.seal();
+        held
+    }
+
+    // R08: what a held body takes is in proportion to what it is charged
+    #[test]
+    fn a_body_in_single_bytes_is_not_kept_in_single_pieces() {
+        let dripped = held((0..100_000_u32).map(|at| Bytes::from(vec![at.to_le_bytes()[0]])));
+        assert!(dripped.pieces.len() <= 100_000 / SMALL_PIECE + 2, "{}", dripped.pieces.len());
+        assert!(dripped.pieces.iter().skip(1).all(|piece| piece.len() <= 2 * SMALL_PIECE));
+    }
+
+    #[test]
+    fn pieces_of_any_size_keep_their_order() {
+        let sizes = [1, 5000, 1, 1, 4096, 4095, 4095, 1, 0, 9000, 2];
+        let pieces = || sizes.iter().enumerate().map(|(at, size)| Bytes::from(vec![u8::try_from(at).unwrap(); *size]));
+        let sent: Vec<u8> = pieces().flatten().collect();
+        let kept: Vec<u8> = held(pieces()).pieces.into_iter().flatten().collect();
+        assert_eq!(kept, sent);
+        assert_eq!(held([Bytes::from_static(b"whole")]).pieces.len(), 1);
     }
 }
