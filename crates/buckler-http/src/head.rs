@@ -161,6 +161,7 @@ pub struct Head<'a> {
     alias: Option<Field>,
     spoofable: bool,
     framing_lines: u32,
+    body_follows: bool,
 }
 
 /// `SP` twice, `HTTP/1.1` and the two line ends that close request line and head.
@@ -182,7 +183,13 @@ impl<'a> Head<'a> {
             alias: None,
             spoofable: false,
             framing_lines: 0,
+            body_follows: false,
         }
+    }
+
+    /// Says that a body follows although no field may announce it: in HTTP/2 it is the stream that does.
+    pub fn body_follows(&mut self) {
+        self.body_follows = true;
     }
 
     /// Takes one field line, in the order of arrival; the name in any case.
@@ -269,8 +276,11 @@ impl<'a> Head<'a> {
         self.framing_lines
     }
 
-    /// Whether the head announces a body.
+    /// Whether there is a body: announced by the head, or told by the host.
     pub fn has_body(&self) -> bool {
+        if self.body_follows {
+            return true;
+        }
         match self.first(Field::ContentLength) {
             Some(length) => length.iter().any(|&digit| digit != b'0'),
             None => self.slot(Field::TransferEncoding).lines > 0,

@@ -201,7 +201,11 @@ where
         let target = target(request.uri());
         let method = request.method().as_str();
         let opening = catch_unwind(AssertUnwindSafe(|| {
-            let head = collect(method, target.as_bytes(), request.version(), request.headers());
+            let mut head = collect(method, target.as_bytes(), request.version(), request.headers());
+            // What is read as a body is judged as one, whatever the fields say.
+            if !request.body().is_end_stream() {
+                head.body_follows();
+            }
             engine.open(&head, &context)
         }));
         match opening.unwrap_or_else(|_panic| engine.broken(method, target.as_bytes(), &context)) {

@@ -83,6 +83,30 @@ async fn a_refused_json_body_never_calls_the_inner_service() {
     assert_eq!(outcomes, [(StatusCode::UNPROCESSABLE_ENTITY, 13), (StatusCode::OK, 7)]);
 }
 
+// R02, R08: in HTTP/2 no field announces the body, and `:authority` stands for the host
+#[tokio::test]
+async fn a_body_that_only_its_stream_announces_is_judged() {
+    let (layer, _) = layer(1000);
+    let service = layer.layer(service_fn(async |request: Request<_>| {
+        assert_eq!(request.headers()["host"], "localhost");
+        echo(request).await
+    }));
+    let post = |uri: &str, media: Option<&str>, body: &'static str| {
+        let request = Request::post(uri).version(http::Version::HTTP_2);
+        let request = media.into_iter().fold(request, |request, media| request.header("content-type", media));
+        service.clone().oneshot(request.body(Full::from(body)).unwrap())
+    };
+    for (uri, media, body, status) in [
+        ("http://localhost/", Some("application/json"), r#"{"a":1,"a":2}"#, 422),
+        ("http://localhost/", None, "a", 415),
+        ("http://evil.example/", Some("application/json"), "{}", 400),
+        ("http://localhost/", Some("application/json"), "{}", 200),
+        ("http://localhost/", None, "", 200),
+    ] {
+        assert_eq!(post(uri, media, body).await.unwrap().status(), status, "{uri} {media:?} {body}");
+    }
+}
+
 // R08
 #[tokio::test]
 async fn bodies_that_no_room_is_left_for_are_refused_and_the_room_comes_back() {

@@ -2,7 +2,7 @@
 
 use buckler_http::authority::Authority;
 use buckler_http::connection::Scheme;
-use buckler_http::head::{Field, Head};
+use buckler_http::head::{Field, Head, Version};
 use buckler_http::host::HostSet;
 use buckler_http::target::Target;
 
@@ -26,7 +26,12 @@ pub(crate) fn check<'a>(
     {
         return Err(Violation::fixed(Reason::MalformedRequest, "target and Host field name different hosts"));
     }
-    let Some(effective) = forwarded.map(read).transpose()?.or(host) else {
+    // HTTP/2 says it in `:authority`, which hosts hand over as an absolute target (RFC 9113 §8.3.1).
+    let asked = match target {
+        Target::Absolute { authority, .. } if head.version() == Version::Http2 => Some(*authority),
+        _ => None,
+    };
+    let Some(effective) = forwarded.map(read).transpose()?.or(host).or(asked) else {
         return Err(Violation::of(KEY, Reason::HostNotAllowed, "the request names no host"));
     };
     if hosts.is_empty() || hosts.contains(&effective) {
