@@ -32,6 +32,7 @@ pub struct Answering {
     findings: Findings,
     status: StatusCode,
     notes: SmallVec<[Note; 2]>,
+    refused: Option<Box<Finding>>,
 }
 
 /// How much went which way, told by the host at the end.
@@ -93,7 +94,7 @@ impl Exchange {
             }
         }
         let plan = AnswerPlan { remove: edits.remove, add: edits.add, body: error.into() };
-        (plan, Answering { facts: self.facts, findings: self.findings, status, notes: edits.notes })
+        (plan, Answering { facts: self.facts, findings: self.findings, status, notes: edits.notes, refused: None })
     }
 
     /// Ends the exchange because its request body was refused.
@@ -164,11 +165,18 @@ impl Answering {
         self.findings.extend(inspector.into_monitored());
     }
 
+    /// Takes what was found against the rest of the request's body after the answer had begun. The client cannot be
+    /// told any more; whoever reads the log is.
+    pub fn refuse(&mut self, finding: Box<Finding>) {
+        self.refused = Some(finding);
+    }
+
     /// The record of the exchange.
     pub fn close(self, ending: Ending, traffic: Traffic, now: Timestamp) -> Record {
-        let outcome = match ending {
-            Ending::Complete => Outcome::Answered,
-            Ending::CutOff => Outcome::Aborted,
+        let outcome = match (self.refused, ending) {
+            (Some(finding), _) => Outcome::Refused(finding),
+            (None, Ending::Complete) => Outcome::Answered,
+            (None, Ending::CutOff) => Outcome::Aborted,
         };
         let mut record = Record::of(self.facts, self.status, now, outcome, self.findings);
         record.take(traffic);

@@ -62,6 +62,9 @@ impl Drop for Closing {
         if let Some(inspector) = watched.inspector {
             pending.answering.learn(inspector);
         }
+        if let Some(finding) = watched.refused {
+            pending.answering.refuse(finding);
+        }
         let traffic = Traffic { bytes_in: pending.bytes_in.max(watched.seen), bytes_out: self.bytes_out };
         let record = pending.answering.close(self.ending, traffic, pending.shared.now());
         pending.shared.observe(record);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use buckler_engine::record::Outcome;
-use buckler_engine::{Engine, Record, Timestamp};
+use buckler_engine::{Engine, Reason, Record, Timestamp};
 use buckler_policy::{Host, Sources};
 use buckler_tower::{BucklerLayer, Fault, Settings, Time};
 use bytes::Bytes;
@@ -81,6 +81,22 @@ async fn a_refused_json_body_never_calls_the_inner_service() {
     assert_eq!(calls.load(Ordering::SeqCst), 1);
     let outcomes: Vec<_> = records.lock().unwrap().iter().map(|r| (r.status, r.bytes_in)).collect();
     assert_eq!(outcomes, [(StatusCode::UNPROCESSABLE_ENTITY, 13), (StatusCode::OK, 7)]);
+}
+
+// R08, R61: an app that answers while it reads does not hide that the rest was refused
+#[tokio::test]
+async fn a_body_refused_behind_the_beginning_of_its_answer_is_written_down() {
+    let (layer, records) = layer(1000);
+    let service =
+        layer.layer(service_fn(async |request: Request<_>| Ok::<_, Infallible>(Response::new(request.into_body()))));
+    let piece = || Ok(Frame::data(Bytes::from_static(&[b'a'; 80])));
+    let answer = service.oneshot(chunked(vec![piece(), piece()])).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.into_body().collect().await.is_err());
+    let records = records.lock().unwrap();
+    let [record] = &records[..] else { panic!("one exchange, {} records", records.len()) };
+    assert!(matches!(&record.outcome, Outcome::Refused(finding) if finding.violation.reason == Reason::BodyTooLarge));
+    assert_eq!((record.status, record.bytes_in), (StatusCode::OK, 160));
 }
 
 // R02, R08: in HTTP/2 no field announces the body, and `:authority` stands for the host
