@@ -46,7 +46,7 @@ test-rust: setup
 
 test-python: setup build
 	@$(PY) -m pytest -q examples/shop tests/apps
-	@$(PY) -m pytest -q tests/e2e tests/worker
+	@$(PY) -m pytest -q tests/e2e tests/worker tests/browser
 
 lint: lint-rust lint-python
 

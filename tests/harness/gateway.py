@@ -34,11 +34,12 @@ WARMTH = "/.e2e/mark/"
 
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give the tests' environment without anything that would change a policy or a proxy."""
+    """Give the tests' environment without what would change a policy, a proxy, or another make."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("BUCKLER_") and not name.lower().endswith("_proxy")
+        if not name.startswith(("BUCKLER_", "MAKE", "MFLAGS"))
+        and not name.lower().endswith("_proxy")
     }
     return {**kept, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", **(more or {})}
 
