@@ -1,7 +1,8 @@
 //! What a log may see of a request target.
 //!
 //! A query is where tokens, keys and mail addresses end up, and no list of names is complete. So names are
-//! shown and values are not. In a path, what looks like a token or a card number is masked.
+//! shown and values are not. In a path, what looks like a token or a card number is masked, and so is the value of a
+//! path parameter (`;jsessionid=…`).
 
 use std::fmt;
 
@@ -58,7 +59,7 @@ impl fmt::Display for Target {
             if looks_secret(segment) || segment.contains(&b'@') {
                 f.write_str(MASK)?;
             } else {
-                write_escaped(f, segment)?;
+                write_segment(f, segment)?;
             }
         }
         if let Some(query) = parts.next() {
@@ -67,19 +68,42 @@ impl fmt::Display for Target {
                 if index > 0 {
                     f.write_str("&")?;
                 }
-                match memchr::memchr(b'=', pair) {
-                    Some(equals) => {
-                        write_escaped(f, pair.get(..equals).unwrap_or_default())?;
-                        write!(f, "={MASK}")?;
-                    }
-                    // A bare word is a name or a value, nobody knows.
-                    None if pair.is_empty() => {}
-                    None => f.write_str(MASK)?,
-                }
+                write_pair(f, pair)?;
             }
         }
         if self.cut { f.write_str("…") } else { Ok(()) }
     }
+}
+
+/// A segment with its parameters (RFC 3986 §3.3), whose values are as secret as those of a query.
+fn write_segment(f: &mut fmt::Formatter<'_>, segment: &[u8]) -> fmt::Result {
+    for (index, part) in segment.split(|&b| b == b';').enumerate() {
+        match index {
+            0 => write_escaped(f, part)?,
+            _ => {
+                f.write_str(";")?;
+                write_pair(f, part)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `name=value` without the value. A bare word is a name or a value, nobody knows; and what ends in `=` may be
+/// base64 with its padding.
+fn write_pair(f: &mut fmt::Formatter<'_>, pair: &[u8]) -> fmt::Result {
+    match memchr::memchr(b'=', pair).and_then(|equals| pair.split_at_checked(equals)) {
+        Some((name, value)) if !(looks_secret(name) || is_padding(value) && name.len() >= MIN_SECRET) => {
+            write_escaped(f, name)?;
+            write!(f, "={MASK}")
+        }
+        None if pair.is_empty() => Ok(()),
+        _ => f.write_str(MASK),
+    }
+}
+
+fn is_padding(text: &[u8]) -> bool {
+    text.iter().all(|&b| b == b'=')
 }
 
 /// Prints what is printable ASCII and escapes the rest, so that no request writes its own log line.
@@ -101,9 +125,24 @@ const SECRET_PREFIXES: &[&[u8]] =
 /// Shortest secret that such a prefix begins; shorter words may begin so by chance.
 const MIN_SECRET: usize = 16;
 
+/// From here on a word of capitals, small letters and digits is a random token (`secrets.token_urlsafe(24)` has 32):
+/// identifiers as long (UUID, ULID, hashes in hexadecimal) have letters of one case.
+const MIN_RANDOM: usize = 32;
+
 fn looks_secret(segment: &[u8]) -> bool {
     (segment.len() >= MIN_SECRET && SECRET_PREFIXES.iter().any(|prefix| segment.starts_with(prefix)))
         || is_card_number(segment)
+        || is_random(segment)
+}
+
+/// Base64url as a generator of tokens writes it; a dot or more (a file, a domain) is something else.
+fn is_random(segment: &[u8]) -> bool {
+    let any = |is: fn(&u8) -> bool| segment.iter().any(is);
+    segment.len() >= MIN_RANDOM
+        && segment.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && any(u8::is_ascii_uppercase)
+        && any(u8::is_ascii_lowercase)
+        && any(u8::is_ascii_digit)
 }
 
 /// 13 to 19 digits with a valid check digit (ISO/IEC 7812-1, annex B).
@@ -137,6 +176,12 @@ mod tests {
             "/a?q=a?b=CANARY",
             "/verify/eyJhbGciOiJCANARYIsInR5cCI",
             "/cards/4111111111111111",
+            "/a?YmFzZTY0CANARYpadding=",
+            "/a?YmFzZTY0CANARYpadding==&b=1",
+            "/a?eyJhbGciOiJCANARYIsInR5cCI=1",
+            "/a;jsessionid=CANARY/b",
+            "/a;CANARY",
+            "/reset/kJ3v0CANARYx9Qm2ZpLw7RtYbN4sDfGhJkUiOpAsDfG",
             "https://user:CANARY@host/a",
         ] {
             let printed = Target::new(target.as_bytes()).to_string();
@@ -151,6 +196,13 @@ mod tests {
             ("/orders/4111111111111112", "/orders/4111111111111112"),
             ("/", "/"),
             ("/a?", "/a?"),
+            ("/a?q=&page=", "/a?q=***&page=***"),
+            ("/a;v=1/b", "/a;v=***/b"),
+            ("/users/0b6f4a1e-7c55-4b8e-9d7a-3f2f1c9e8d70", "/users/0b6f4a1e-7c55-4b8e-9d7a-3f2f1c9e8d70"),
+            (
+                "/static/a-rather-long-name-of-a-page-in-the-manual-2",
+                "/static/a-rather-long-name-of-a-page-in-the-manual-2",
+            ),
         ] {
             assert_eq!(Target::new(target.as_bytes()).to_string(), printed);
         }
