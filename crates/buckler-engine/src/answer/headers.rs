@@ -162,8 +162,32 @@ impl HeaderRules {
 
     fn is_private(&self, facts: &Facts) -> bool {
         (self.no_store_authenticated && facts.credentials == Credentials::Present)
-            || self.no_store_paths.iter().any(|prefix| facts.target.path().starts_with(prefix.as_bytes()))
+            || self.no_store_paths.iter().any(|prefix| begins_with(facts.target.path(), prefix.as_bytes()))
     }
+}
+
+/// Whether a path begins so, as it stands or as the app's router decodes it: else `/%61ccount` would be stored by
+/// whoever stands in front.
+fn begins_with(path: &[u8], prefix: &[u8]) -> bool {
+    let mut read = decoded(path);
+    path.starts_with(prefix) || prefix.iter().all(|&byte| read.next() == Some(byte))
+}
+
+/// The bytes that a path stands for; a broken encoding stands for itself.
+fn decoded(path: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    let hex = |digit: &u8| char::from(*digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let mut rest = path;
+    std::iter::from_fn(move || {
+        let (&first, after) = rest.split_first()?;
+        rest = after;
+        if let (b'%', [high, low, behind @ ..]) = (first, after)
+            && let (Some(high), Some(low)) = (hex(high), hex(low))
+        {
+            rest = behind;
+            return Some(high << 4 | low);
+        }
+        Some(first)
+    })
 }
 
 impl Edits {
