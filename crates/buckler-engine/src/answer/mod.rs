@@ -107,12 +107,16 @@ impl Engine {
 /// A refused body is not read to its end, and behind a message that was not understood nobody knows where the
 /// next one begins. Any other refusal costs the client no new handshake.
 fn after(facts: &Facts, reason: Reason) -> AfterReply {
-    match (facts.body, reason) {
-        (Unread::Body, _)
-        | (_, Reason::MalformedRequest | Reason::HeadersTooLarge | Reason::UriTooLong | Reason::Timeout) => {
-            AfterReply::Close
-        }
-        (Unread::Nothing, _) => AfterReply::Keep,
+    match reason {
+        Reason::MalformedRequest | Reason::HeadersTooLarge | Reason::UriTooLong | Reason::Timeout => AfterReply::Close,
+        _ => after_body(facts),
+    }
+}
+
+fn after_body(facts: &Facts) -> AfterReply {
+    match facts.body {
+        Unread::Body => AfterReply::Close,
+        Unread::Nothing => AfterReply::Keep,
     }
 }
 
@@ -129,5 +133,5 @@ pub(crate) fn preflight(rules: &Rules, facts: &Facts) -> Reply {
 
 fn empty(rules: &Rules, facts: &Facts, status: StatusCode) -> Reply {
     let fields = rules.headers.edit(facts, rules.cors.as_ref(), &HeaderMap::new(), None).add;
-    Reply { status, fields, body: Bytes::new(), connection: AfterReply::Keep }
+    Reply { status, fields, body: Bytes::new(), connection: after_body(facts) }
 }
