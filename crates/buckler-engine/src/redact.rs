@@ -78,12 +78,11 @@ impl fmt::Display for Target {
 /// A segment with its parameters (RFC 3986 §3.3), whose values are as secret as those of a query.
 fn write_segment(f: &mut fmt::Formatter<'_>, segment: &[u8]) -> fmt::Result {
     for (index, part) in segment.split(|&b| b == b';').enumerate() {
-        match index {
-            0 => write_escaped(f, part)?,
-            _ => {
-                f.write_str(";")?;
-                write_pair(f, part)?;
-            }
+        if index == 0 {
+            write_escaped(f, part)?;
+        } else {
+            f.write_str(";")?;
+            write_pair(f, part)?;
         }
     }
     Ok(())
