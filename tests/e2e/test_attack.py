@@ -155,30 +155,6 @@ def test_a_smuggled_request_behind_a_good_one_is_its_own(fortress: Fortress) -> 
     assert received[0]["body"] == inner
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        "Content-Length: 4\r\nTransfer-Encoding: chunked",
-        "Transfer-Encoding: chunked\r\nContent-Length: 4",
-    ],
-)
-def test_a_body_with_two_ends_is_one_request_or_none(fortress: Fortress, fields: str) -> None:
-    # R02, RFC 9112 section 6.1: nothing behind it is read, whichever end was believed
-    gateway = fortress.gateway
-    before = len(fortress.received())
-    with gateway.wire() as wire:
-        wire.send(
-            f"POST /framed HTTP/1.1\r\nHost: {gateway.host}\r\nContent-Type: text/plain\r\n{fields}"
-            f"\r\n\r\n0\r\n\r\nGET /admin HTTP/1.1\r\nHost: {gateway.host}\r\n\r\n".encode()
-        )
-        assert wire.answer().status in (200, 400)
-        assert wire.closed()
-    assert gateway.get("/.e2e/alive").status == 200
-    received = fortress.received()[before:]
-    assert [line["target"] for line in received] in ([], ["/framed"])
-    assert all(line["body"] == "" for line in received)
-
-
 def test_a_body_that_grows_too_long_never_ends_for_the_app(fortress: Fortress) -> None:
     # R08: it is counted while it streams, and what streams has reached the app
     gateway = fortress.gateway
@@ -196,17 +172,6 @@ def test_a_body_that_grows_too_long_never_ends_for_the_app(fortress: Fortress) -
     assert line["refusal"]["code"] == "body_too_large"
     until("the app sees it break off", lambda: len(fortress.received()) > before)
     assert [line["target"] for line in fortress.received()[before:]] == ["unfinished"]
-
-
-def test_http_2_is_hung_up_on(fortress: Fortress) -> None:
-    # R01: it is not spoken here yet, and its preface is no request
-    gateway = fortress.gateway
-    received = fortress.received()
-    with gateway.wire() as wire:
-        wire.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
-        assert wire.closed()
-    assert gateway.get("/.e2e/alive").status == 200
-    assert fortress.received() == received
 
 
 def test_a_connection_that_says_nothing_costs_nothing(fortress: Fortress) -> None:

@@ -18,8 +18,6 @@ class Attack:
     status: int
     code: str
     requirement: str
-    alone: bool = False
-    """Sent as it stands, without the secrets in its fields: they would be part of the attack."""
 
 
 SECRETS = (
@@ -56,11 +54,12 @@ SMUGGLED = b"GET /admin HTTP/1.1\r\nHost: HOST\r\n\r\n"
 
 ATTACKS: list[Attack] = [
     # Not HTTP, or not quite.
-    Attack("words", f"hello {CANARY}\r\n\r\n".encode(), *MALFORMED, "R11", alone=True),
-    Attack("http 0.9", f"GET /{CANARY}\r\n\r\n".encode(), *MALFORMED, "R11", alone=True),
+    Attack("words", f"hello {CANARY}\r\n\r\n".encode(), *MALFORMED, "R11"),
+    Attack("http 0.9", f"GET /{CANARY}\r\n\r\n".encode(), *MALFORMED, "R11"),
     Attack("version of the future", head("GET / HTTP/9.9"), *MALFORMED, "R11"),
     Attack("lower case version", head("GET / http/1.1"), *MALFORMED, "R11"),
-    Attack("binary", bytes(range(128, 256)) + b"\r\n\r\n", *MALFORMED, "R11", alone=True),
+    Attack("http 2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", *MALFORMED, "R01"),
+    Attack("binary", bytes(range(128, 256)) + b"\r\n\r\n", *MALFORMED, "R11"),
     Attack("space in the target", get(f"/a {CANARY}"), *MALFORMED, "R02"),
     Attack("nul in the target", get("/a\0b"), *MALFORMED, "R02"),
     Attack("nul in a value", get("/", "X: a\0b"), *MALFORMED, "R02"),
@@ -86,6 +85,20 @@ ATTACKS: list[Attack] = [
     Attack("connect", head("CONNECT evil.example:443 HTTP/1.1"), 405, "method_not_allowed", "R02"),
     Attack("trace", head("TRACE / HTTP/1.1"), 405, "method_not_allowed", "R02"),
     # One body or two?
+    *(
+        Attack(
+            f"{first} and {second}",
+            head("POST / HTTP/1.1", "Content-Type: text/plain", first, second)
+            + b"0\r\n\r\n"
+            + SMUGGLED,
+            *MALFORMED,
+            "R02",
+        )
+        for first, second in (
+            ("Content-Length: 4", "Transfer-Encoding: chunked"),
+            ("Transfer-Encoding: chunked", "Content-Length: 4"),
+        )
+    ),
     Attack("two lengths", post(b"hi", "Content-Length: 3") + SMUGGLED, *MALFORMED, "R02"),
     Attack("list of lengths", post(b"hi", length="2, 2"), *MALFORMED, "R02"),
     Attack("signed length", post(b"hi", length="+2"), *MALFORMED, "R02"),
