@@ -98,18 +98,12 @@ impl Engine {
     }
 
     /// The ending of what never became a request: bytes that are no HTTP, a head that did not come to its end.
-    /// Answered and written down like any refusal.
-    pub fn unread(self: &Arc<Self>, reason: Reason, context: &Context) -> Ended {
+    /// Answered and written down like any refusal; `detail` says what is wrong.
+    pub fn unread(self: &Arc<Self>, reason: Reason, detail: &'static str, context: &Context) -> Ended {
         let facts = Facts::new(&Head::new("-", b"-", Version::Http11), context);
         let stage = match reason {
             Reason::UriTooLong | Reason::HeadersTooLarge => Stage::HeadLimits,
             _ => Stage::Framing,
-        };
-        let detail = match reason {
-            Reason::UriTooLong => "the request target is longer than this service takes",
-            Reason::HeadersTooLarge => "the request's header fields are larger than this service takes",
-            Reason::Timeout => "the request did not arrive in time",
-            _ => "the request is not valid HTTP",
         };
         let finding = Box::new(Finding { stage, violation: Violation::fixed(reason, detail) });
         let (reply, record) = self.refuse(facts, finding, Findings::new(), context.now);

@@ -8,7 +8,9 @@
 mod http;
 mod json;
 mod policy;
+mod wire;
 
 pub use http::{authority, forwarding, head, media_type, origin, target};
 pub use json::json_scanner;
 pub use policy::policy_text;
+pub use wire::wire;

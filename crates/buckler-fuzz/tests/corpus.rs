@@ -17,6 +17,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("origin", buckler_fuzz::origin),
     ("policy_text", buckler_fuzz::policy_text),
     ("target", buckler_fuzz::target),
+    ("wire", buckler_fuzz::wire),
 ];
 
 #[test]

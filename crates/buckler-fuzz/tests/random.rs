@@ -38,6 +38,12 @@ const SCRAPS: &[&str] = &[
     "unknown",
     "GET /\nhost: a.example\n",
     "x-forwarded-proto: https\n",
+    "GET / HTTP/1.1\r\n",
+    "Content-Length: 3\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "\r\n",
+    "3\r\nabc\r\n",
+    "0\r\n\r\n",
 ];
 
 fn inputs() -> impl Strategy<Value = Vec<u8>> {
@@ -58,6 +64,7 @@ proptest! {
             buckler_fuzz::media_type,
             buckler_fuzz::origin,
             buckler_fuzz::target,
+            buckler_fuzz::wire,
         ] {
             target(&data);
         }

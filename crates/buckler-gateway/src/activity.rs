@@ -11,9 +11,11 @@
 //!   └─────────────────────────────────────────────────┘
 //! ```
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use buckler_http::wire::WireFault;
 use tokio::time::Instant;
 
 use crate::event::Expired;
@@ -56,6 +58,12 @@ pub(crate) struct Activity {
     unread: AtomicBool,
     /// The status of the answer that hyper wanted to give by itself; 0 if none.
     refused: AtomicU16,
+    /// Heads that hyper has and the service has not.
+    heads: AtomicUsize,
+    /// What is wrong with the head that hyper was not given.
+    fault: OnceLock<WireFault>,
+    /// The app agreed to an upgrade.
+    upgraded: AtomicBool,
 }
 
 impl Activity {
@@ -68,6 +76,9 @@ impl Activity {
             answered: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             refused: AtomicU16::new(0),
+            heads: AtomicUsize::new(0),
+            fault: OnceLock::new(),
+            upgraded: AtomicBool::new(false),
         }
     }
 
@@ -80,6 +91,7 @@ impl Activity {
 
     /// A head was complete and the service has it.
     pub(crate) fn request_begins(&self) {
+        self.heads.store(self.heads.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
         self.answered.store(false, Ordering::Relaxed);
         self.phase.store(BUSY, Ordering::Relaxed);
     }
@@ -133,6 +145,36 @@ impl Activity {
             0 => None,
             status => Some(status),
         }
+    }
+
+    /// So many more heads were handed to hyper.
+    pub(crate) fn heads_passed(&self, heads: usize) {
+        self.heads.store(self.heads.load(Ordering::Relaxed).saturating_add(heads), Ordering::Relaxed);
+    }
+
+    /// Every head that hyper has was answered.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.is_serving() && self.heads.load(Ordering::Relaxed) == 0
+    }
+
+    /// A head is at fault, and hyper gets neither it nor what comes behind.
+    pub(crate) fn withhold(&self, fault: WireFault) {
+        // Only the first counts: nothing is read behind it.
+        let _first = self.fault.set(fault);
+    }
+
+    /// What is wrong with the head that hyper was not given.
+    pub(crate) fn withheld(&self) -> Option<WireFault> {
+        self.fault.get().copied()
+    }
+
+    pub(crate) fn upgrade_agreed(&self) {
+        self.upgraded.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the app agreed to an upgrade.
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::Relaxed)
     }
 
     /// The next moment at which something has taken too long, and what.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use buckler_http::connection::{Connection, Peer, Scheme};
+use buckler_http::wire::WireFault;
 use bytes::Bytes;
 use http::header::UPGRADE;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -47,6 +48,8 @@ enum End {
     /// The last answer was given, or the client left, or it is time for the tunnel.
     Done(hyper::Result<()>),
     Expired(Expired),
+    /// All is answered that came before a head that hyper was not given.
+    Withheld(WireFault),
     Cut,
 }
 
@@ -106,6 +109,9 @@ pub(crate) async fn serve<S, R>(
             if let Poll::Ready(done) = Pin::new(&mut connection).poll(cx) {
                 return Poll::Ready(End::Done(done));
             }
+            if let Some(fault) = activity.withheld().filter(|_| activity.is_settled()) {
+                return Poll::Ready(End::Withheld(fault));
+            }
             watchdog.poll(cx).map(End::Expired)
         })
         .await
@@ -126,8 +132,12 @@ pub(crate) async fn serve<S, R>(
                 Expired::WriteStall => socket.into_inner().reset_on_close(),
             }
         }
+        End::Withheld(fault) => refuse(socket.into_inner(), facts, HeadFault::Wire(fault), rules).await,
         End::Done(done) => {
-            if let Some(tunnel) = slot.take().filter(|_| done.is_ok()) {
+            if let Some(fault) = activity.withheld().filter(|_| activity.is_upgraded()) {
+                drop(slot.take());
+                refuse(socket.into_inner(), facts, HeadFault::Wire(fault), rules).await;
+            } else if let Some(tunnel) = slot.take().filter(|_| done.is_ok()) {
                 socket.carry_closing();
                 let carried = tunnel.carry(&mut socket, &parts.read_buf);
                 if !until_cut(carried, &mut drain, &activity, rules, peer).await {
@@ -239,7 +249,12 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         this.inner.poll(cx).map(|outcome| {
-            outcome.map(|response| response.map(|body| Answer { body, activity: Arc::clone(this.activity) }))
+            outcome.map(|response| {
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    this.activity.upgrade_agreed();
+                }
+                response.map(|body| Answer { body, activity: Arc::clone(this.activity) })
+            })
         })
     }
 }

@@ -1,17 +1,20 @@
 //! The answer to bytes that never became a request.
 //!
-//! hyper refuses what is not HTTP before anybody else sees it. Its answer is kept back ([`crate::watched`]) and
-//! this one given instead, so that a client finds the same problem document and request id (R11) whoever
-//! refused it. The connection is closed afterwards: where the next request would begin is not known.
+//! What can be read in two ways is kept from hyper, and what hyper refuses by itself is kept from the client
+//! ([`crate::watched`]). This is answered instead, so that a client finds the same problem document and request id
+//! (R11) whoever refused it. The connection is closed afterwards: where the next request would begin is not known.
 
 use buckler_http::connection::Connection;
+use buckler_http::wire::WireFault;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 /// Why a head was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadFault {
-    /// Not HTTP/1.1 as RFC 9112 writes it.
+    /// Not HTTP/1.1 as RFC 9112 writes it, or in a way that another reader may read otherwise.
+    Wire(WireFault),
+    /// Not what the parser takes.
     Malformed,
     /// The head was begun and did not end before its deadline.
     Timeout,
@@ -34,7 +37,7 @@ impl HeadFault {
     /// The status of the answer.
     pub const fn status(self) -> u16 {
         match self {
-            Self::Malformed => 400,
+            Self::Wire(_) | Self::Malformed => 400,
             Self::Timeout => 408,
             Self::TargetTooLong => 414,
             Self::TooLarge => 431,
@@ -44,19 +47,21 @@ impl HeadFault {
     /// The stable code, as in the table of refusals.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Malformed => "malformed_request",
+            Self::Wire(_) | Self::Malformed => "malformed_request",
             Self::Timeout => "timeout",
             Self::TargetTooLong => "uri_too_long",
             Self::TooLarge => "headers_too_large",
         }
     }
 
-    const fn detail(self) -> &'static str {
+    /// What is wrong, in words that hold nothing of what was sent.
+    pub const fn detail(self) -> &'static str {
         match self {
-            Self::Malformed => "The request is not valid HTTP.",
-            Self::Timeout => "The request did not arrive in time.",
-            Self::TargetTooLong => "The request target is too long.",
-            Self::TooLarge => "The request header fields are too large.",
+            Self::Wire(fault) => fault.text(),
+            Self::Malformed => "the request is not valid HTTP",
+            Self::Timeout => "the request did not arrive in time",
+            Self::TargetTooLong => "the request target is longer than this service takes",
+            Self::TooLarge => "the request's header fields are larger than this service takes",
         }
     }
 }
@@ -112,7 +117,13 @@ mod tests {
     #[test]
     fn every_fault_is_a_whole_answer_that_closes() {
         // R11
-        for fault in [HeadFault::Malformed, HeadFault::Timeout, HeadFault::TargetTooLong, HeadFault::TooLarge] {
+        for fault in [
+            HeadFault::Wire(WireFault::LengthTwice),
+            HeadFault::Malformed,
+            HeadFault::Timeout,
+            HeadFault::TargetTooLong,
+            HeadFault::TooLarge,
+        ] {
             let response = PlainProblem.answer(fault, Connection::LOCAL);
             let answer = String::from_utf8(serialise(&response)).unwrap();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -122,6 +133,7 @@ mod tests {
             let problem: serde_json::Value = serde_json::from_str(body).unwrap();
             assert_eq!(problem["status"], fault.status());
             assert_eq!(problem["code"], fault.code());
+            assert_eq!(problem["detail"], fault.detail());
         }
     }
 }

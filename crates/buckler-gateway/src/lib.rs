@@ -18,10 +18,11 @@
 //! - Each wait has a deadline: [`activity`](ClientDeadlines) for heads, idle connections and readers that take
 //!   nothing, [`paced`](PacedBody) for bodies, [`upstream`] for the app. Streams that are open and silent live.
 //! - No rule of the policy is here: what is let pass is the engine's to say.
+//! - A connection's bytes are judged before hyper gets them ([`buckler_http::wire`]): what could be read in two ways
+//!   is refused with 400, and nothing behind it is read. That holds in every mode of the policy.
 //!
-//! Deployment caveat: the request that hyper hands on has been re-framed. Two framings at once, and repeated
-//! lengths of equal value, are neutralised before the engine sees them; they cannot smuggle anything to the app,
-//! and they are not reported.
+//! Deployment caveat: the body that the app gets has been re-framed. It comes with the length that the client
+//! announced, or in chunks of its own; extensions of chunks are gone.
 
 mod activity;
 mod assembly;

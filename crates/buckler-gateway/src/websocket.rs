@@ -3,9 +3,9 @@
 //! Rules, in order:
 //! 1. A handshake is a `GET` over HTTP/1.1 without a body, with `Upgrade: websocket` and `Connection: upgrade`.
 //!    Any other upgrade (`h2c`, TLS) is not passed on: the request goes to the app without it.
-//! 2. Not a byte of what the client sends after its handshake reaches the app before the app has answered with
-//!    101 and `Upgrade: websocket`. Any other answer is an ordinary one, and what the client sent ahead is read as
-//!    its next request.
+//! 2. The client has to wait for the answer (RFC 6455 §4.1). What it sends ahead is refused ([`crate::watched`]):
+//!    there is no tunnel then, whatever the app says, and not a byte of it reaches the app. An answer that is not
+//!    101 with `Upgrade: websocket` is an ordinary one, and the client's next request may follow.
 //! 3. Then both halves are joined, each direction through one bounded buffer. The end of one direction is passed
 //!    on and the other goes on; an error ends both.
 //! 4. There is no idle limit (the protocol has its pings); a side that accepts nothing is cut as any other slow
@@ -75,8 +75,8 @@ impl Tunnel {
         Self { app, read, _in_flight: lease }
     }
 
-    /// Joins the halves until both directions have ended. `sent_ahead` is what the client sent behind its
-    /// handshake.
+    /// Joins the halves until both directions have ended. `sent_ahead` is what the client has sent
+    /// since the app agreed.
     pub(crate) async fn carry<C>(mut self, client: &mut C, sent_ahead: &[u8]) -> std::io::Result<()>
     where
         C: AsyncRead + AsyncWrite + Unpin,

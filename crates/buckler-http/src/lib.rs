@@ -15,6 +15,7 @@
 //! | [`origin`] | `Origin` and patterns of origins | RFC 6454, Fetch |
 //! | [`media`] | `Content-Type` and ranges of types | RFC 9110 §8.3 |
 //! | [`token`] | the characters of names | RFC 9110 §5.6.2 |
+//! | [`wire`] | where each request begins and ends among the bytes of a connection | RFC 9112 |
 
 pub mod authority;
 pub mod connection;
@@ -25,3 +26,4 @@ pub mod media;
 pub mod origin;
 pub mod target;
 pub mod token;
+pub mod wire;

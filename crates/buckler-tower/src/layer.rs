@@ -133,10 +133,10 @@ impl BucklerLayer {
     }
 
     /// The answer to bytes that never became a request, written down like any refusal. For servers that see
-    /// what their parser refuses.
-    pub fn unread(&self, reason: Reason, connection: Connection) -> Response<Bytes> {
+    /// what their parser refuses; `detail` says what that is.
+    pub fn unread(&self, reason: Reason, detail: &'static str, connection: Connection) -> Response<Bytes> {
         let context = self.shared.context(connection);
-        let Ended { reply, mut record } = self.engine().unread(reason, &context);
+        let Ended { reply, mut record } = self.engine().unread(reason, detail, &context);
         let (response, body) = response(reply, Version::HTTP_11);
         record.bytes_out = body.len() as u64;
         self.shared.observe(record);

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use buckler_engine::record::Outcome;
 use buckler_engine::{Engine, Reason, Record, Timestamp};
+use buckler_http::connection::Connection;
 use buckler_policy::{Host, Sources};
 use buckler_tower::{BucklerLayer, Fault, Settings, Time};
 use bytes::Bytes;
@@ -258,6 +259,21 @@ async fn an_observer_that_panics_loses_its_record_and_nothing_else() {
     let service = BucklerLayer::with(engine(POLICY), settings).layer(service_fn(echo));
     let response = service.oneshot(post("x", "text/plain")).await.unwrap();
     assert_eq!(text(response).await.0, 200);
+}
+
+#[test]
+fn what_never_became_a_request_is_written_down_with_its_reason() {
+    // R11
+    let (layer, records) = layer(1000);
+    let response = layer.unread(Reason::MalformedRequest, "a line ends with LF alone", Connection::LOCAL);
+    assert_eq!(response.status(), 400);
+    assert!(response.body().windows(7).any(|part| part == b"LF alon"), "{response:?}");
+    let records = records.lock().unwrap();
+    let [Record { outcome: Outcome::Refused(finding), .. }] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!(
+        (finding.violation.reason, &*finding.violation.detail),
+        (Reason::MalformedRequest, "a line ends with LF alone")
+    );
 }
 
 #[tokio::test]

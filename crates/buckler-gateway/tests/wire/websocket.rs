@@ -66,28 +66,44 @@ async fn bytes_pass_both_ways_and_ends_are_passed_on() {
 }
 
 #[tokio::test]
-async fn what_is_sent_ahead_waits_for_the_apps_consent() {
+async fn nothing_is_sent_ahead_of_the_apps_consent() {
+    // R01
     let (heard, mut what) = mpsc::unbounded_channel();
+    let (agree, agreed) = tokio::sync::watch::channel(false);
     let backend = Backend::new(move |stream, _| {
-        let heard = heard.clone();
+        let (heard, mut agreed) = (heard.clone(), agreed.clone());
         async move {
             let mut client = Client::new(stream);
             client.head().await.unwrap();
-            // A second for smuggled bytes to come; none may.
-            let early = tokio::time::timeout(Duration::from_millis(200), client.more()).await.is_ok();
-            heard.send(early || !client.buffer.is_empty()).unwrap();
+            heard.send("a handshake".to_owned()).unwrap();
+            agreed.wait_for(|agreed| *agreed).await.unwrap();
             client.send(SWITCH).await;
-            let ahead = client.exactly(5).await.unwrap();
-            client.send(ahead).await;
+            heard.send(client.rest().await).unwrap();
         }
     })
     .await;
     let gateway = before(&backend).await;
+
+    // In one piece, the app is not even asked.
     let mut client = gateway.client().await;
     client.send(format!("{HANDSHAKE}ahead")).await;
-    assert_eq!(client.answer("GET").await.status(), 101);
-    assert!(!what.recv().await.unwrap(), "the app got bytes before it had agreed");
-    assert_eq!(client.exactly(5).await.unwrap(), b"ahead");
+    let answer = client.answer("GET").await;
+    assert_eq!(answer.status(), 400);
+    assert!(answer.text().contains("before the upgrade was agreed"), "{answer:?}");
+    assert!(client.is_closed().await);
+    assert_eq!(backend.connections(), 0);
+
+    // Sent later, the app's consent comes too late.
+    let mut client = gateway.client().await;
+    client.send(HANDSHAKE).await;
+    assert_eq!(what.recv().await.unwrap(), "a handshake");
+    client.send("ahead").await;
+    // The bytes have to be there before the consent is.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    agree.send(true).unwrap();
+    assert_eq!(client.answer("GET").await.status(), 400);
+    assert!(client.is_closed().await);
+    assert_eq!(what.recv().await.unwrap(), "", "the app got what was sent ahead");
 }
 
 #[tokio::test]
@@ -100,10 +116,11 @@ async fn a_refused_handshake_is_an_ordinary_answer_and_what_follows_an_ordinary_
     .await;
     let gateway = before(&backend).await;
     let mut client = gateway.client().await;
-    client.send(format!("{HANDSHAKE}GET /next HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+    client.send(HANDSHAKE).await;
     let answer = client.answer("GET").await;
     assert_eq!((answer.status(), answer.text()), (426, "no"));
     assert_eq!(answer.fields("upgrade"), ["websocket"]);
+    client.send("GET /next HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!(client.answer("GET").await.status(), 200);
     assert!(requests.last().starts_with("GET /next HTTP/1.1\r\n"));
     assert_eq!(backend.connections(), 1, "a refused handshake spoils no connection");

@@ -31,9 +31,8 @@ pub(crate) static ENVIRONMENT: Key<OneOf<Environment>> = Key {
 pub(crate) static MODE_OVER_ALL: Key<OneOf<Mode>> = Key {
     about: About {
         path: "mode",
-        doc: "`enforce` refuses. `monitor` judges, logs exactly what would be refused, and refuses nothing. Each \
-              section \
-              can differ.",
+        doc: "`enforce` refuses. `monitor` judges, logs exactly what would be refused, and refuses nothing but what \
+              is no HTTP or can be read in two ways. Each section can differ.",
         preset: Preset::Always("\"enforce\""),
         why: "protection that has to be switched on is forgotten",
         example: "\"monitor\"",

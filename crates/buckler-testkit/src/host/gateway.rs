@@ -86,12 +86,12 @@ struct Judged(BucklerLayer);
 impl EarlyAnswer for Judged {
     fn answer(&self, fault: HeadFault, connection: Connection) -> Response<Bytes> {
         let reason = match fault {
-            HeadFault::Malformed => Reason::MalformedRequest,
+            HeadFault::Wire(_) | HeadFault::Malformed => Reason::MalformedRequest,
             HeadFault::Timeout => Reason::Timeout,
             HeadFault::TargetTooLong => Reason::UriTooLong,
             HeadFault::TooLarge => Reason::HeadersTooLarge,
         };
-        self.0.unread(reason, connection)
+        self.0.unread(reason, fault.detail(), connection)
     }
 }
 
