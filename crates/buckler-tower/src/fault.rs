@@ -18,7 +18,7 @@ pub enum Fault {
     UpstreamTimeout,
     /// No worker can take the request: 503 `overloaded`.
     Overloaded,
-    /// The engine itself failed: 500 `internal_error`.
+    /// The engine itself failed, or the app panicked: 500 `internal_error`.
     Broken,
     /// The request body ended before its end, or is framed wrongly: 400 `malformed_request`.
     BodyBroken,

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -38,7 +39,7 @@ impl Waiting {
     }
 
     /// Ends with what the body's reader found, or else with what the inner service said.
-    fn end<R>(&mut self, answered: Result<Response<R>, BoxError>) -> Response<AnswerBody<R>>
+    pub(crate) fn end<R>(&mut self, answered: Result<Response<R>, BoxError>) -> Response<AnswerBody<R>>
     where
         R: Body<Data = Bytes>,
         R::Error: Into<BoxError>,
@@ -168,9 +169,19 @@ where
                     Some(response) => return Poll::Ready(Ok(response)),
                     None => return Poll::Pending,
                 },
-                StateProj::Calling { future } => break ready!(future.poll(cx)).map_err(Into::into),
+                // A panic of the app is its 500; it is never polled again.
+                StateProj::Calling { future } => match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+                    Ok(answered) => break ready!(answered).map_err(Into::into),
+                    Err(_panic) => break Err(Fault::Broken.into()),
+                },
                 StateProj::Holding { holding, parts, inner } => match (ready!(holding.poll_held(cx)), parts.take()) {
-                    (Ok(body), Some(parts)) => inner.call(Request::from_parts(parts, body)),
+                    (Ok(body), Some(parts)) => {
+                        let request = Request::from_parts(parts, body);
+                        match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
+                            Ok(future) => future,
+                            Err(_panic) => break Err(Fault::Broken.into()),
+                        }
+                    }
                     (Ok(_), None) => return Poll::Pending,
                     (Err(error), _) => break Err(error),
                 },

@@ -226,19 +226,24 @@ impl<S> Buckler<S> {
     fn admit<B, R>(&mut self, mut request: Request<B>, admission: Admission) -> ResponseFuture<S, B, R>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<R>> + Clone,
+        R: Body<Data = Bytes>,
+        R::Error: Into<BoxError>,
     {
         apply(admission.edits(), request.headers_mut());
         let admitted = Admitted { peer: admission.peer(), scheme: admission.scheme() };
         request.extensions_mut().insert(admitted);
         let (inspector, exchange) = admission.into_parts();
         let plan = inspector.plan();
-        let waiting = Waiting::new(exchange, Arc::clone(&self.shared), request.version());
+        let mut waiting = Waiting::new(exchange, Arc::clone(&self.shared), request.version());
         let judge = Judge::new(inspector, waiting.watch());
         let (parts, body) = request.into_parts();
         match plan {
             BodyPlan::Stream => {
                 let request = Request::from_parts(parts, RequestBody::stream(body, judge));
-                ResponseFuture::calling(self.inner.call(request), waiting)
+                match catch_unwind(AssertUnwindSafe(|| self.inner.call(request))) {
+                    Ok(future) => ResponseFuture::calling(future, waiting),
+                    Err(_panic) => ResponseFuture::ready(waiting.end(Err(Fault::Broken.into()))),
+                }
             }
             BodyPlan::Hold => {
                 // The clone takes the place; the one that said it is ready serves this request.
