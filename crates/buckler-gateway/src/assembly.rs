@@ -11,12 +11,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::SystemTime;
 
 use buckler_engine::record::Note;
 use buckler_engine::{Engine, Reason, Record, Severity};
 use buckler_http::connection::{Connection, Peer};
-use buckler_policy::settings::{Policy, Tls as TlsPolicy};
+use buckler_policy::settings::Policy;
 use buckler_tower::{Admitted, Buckler, BucklerLayer, RequestBody, Settings};
 use http::{Request, Response};
 use tower_service::Service;
@@ -25,7 +24,8 @@ use crate::early::{EarlyAnswer, HeadFault};
 use crate::event::{Event, Expired, Observer};
 use crate::listen::ListenError;
 use crate::log::{Incident, Log};
-use crate::tls::{Identity, Tls, TlsError};
+use crate::reload::{self, Reloader};
+use crate::tls::{Tls, TlsError};
 use crate::upstream::{Download, Endpoints, UpstreamError, UpstreamService};
 use crate::workers::edge;
 use crate::{Bound, ClientBody, Gateway, GatewaySettings, Listen, LocalAddress};
@@ -49,6 +49,12 @@ pub enum AssemblyError {
     /// An address.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// A policy that only another start may serve.
+    #[error("`{key}`: this change needs a restart, and without it the rest of the policy must not be served")]
+    NeedsRestart {
+        /// The key of the policy.
+        key: &'static str,
+    },
 }
 
 /// A gateway that holds its sockets and is ready to serve.
@@ -57,6 +63,7 @@ pub struct Assembled {
     bound: Bound,
     service: Buckler<ToApp>,
     layer: BucklerLayer,
+    reloader: Reloader,
     certificate_pem: Option<String>,
 }
 
@@ -66,14 +73,7 @@ impl Assembled {
     /// # Errors
     /// What is wrong with the certificate, or which address cannot be had.
     pub async fn new(policy: &Policy, endpoints: Endpoints, behind: Behind, log: Log) -> Result<Self, AssemblyError> {
-        let identity = match &policy.server.tls {
-            TlsPolicy::Files { certificate, key } => Some(Identity::load(certificate, key, SystemTime::now()).await?),
-            TlsPolicy::SelfSigned => {
-                let hosts: Vec<String> = policy.server.hosts.iter().map(ToString::to_string).collect();
-                Some(Identity::self_signed(&hosts, SystemTime::now())?)
-            }
-            TlsPolicy::Off => None,
-        };
+        let identity = reload::identity(policy).await?;
         for warning in identity.iter().flat_map(|identity| &identity.warnings) {
             log.incident(Incident::Connection { what: warning.clone(), peer: None, severity: Severity::Warning });
         }
@@ -81,7 +81,8 @@ impl Assembled {
         let secure = policy.server.listen.iter().map(|address| Listen { address: *address, tls: tls.clone() });
         let plain = policy.server.http_redirect.iter().map(|address| Listen { address: *address, tls: None });
 
-        let records = Records::new(log.clone(), policy.server.trusted_proxies.is_empty());
+        let proxies_named = Arc::new(AtomicBool::new(!policy.server.trusted_proxies.is_empty()));
+        let records = Records::new(log.clone(), Arc::clone(&proxies_named));
         let settings = Settings { observer: Arc::new(records), ..Settings::default() };
         let layer = BucklerLayer::with(Engine::new(policy), settings);
         let gateway = GatewaySettings {
@@ -97,7 +98,10 @@ impl Assembled {
             layer.reload(Engine::new(&known));
         }
         let service = tower_layer::Layer::layer(&layer, ToApp { inner: UpstreamService::new(endpoints), behind });
-        Ok(Self { bound, service, layer, certificate_pem: identity.map(|identity| identity.certificate_pem) })
+        let certificate_pem = identity.map(|identity| identity.certificate_pem);
+        let shown = tls.zip(certificate_pem.clone());
+        let reloader = Reloader::new(policy, layer.clone(), shown, proxies_named, bound.local_addrs());
+        Ok(Self { bound, service, layer, reloader, certificate_pem })
     }
 
     /// The addresses, with the ports that were really taken; the redirecting one last.
@@ -110,9 +114,14 @@ impl Assembled {
         self.certificate_pem.as_deref()
     }
 
-    /// The layer, to reload its policy and to read what it enforces.
+    /// The layer, to read what it enforces.
     pub fn layer(&self) -> &BucklerLayer {
         &self.layer
+    }
+
+    /// Swaps policy and certificate while it serves.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// Serves until `shutdown` completes, then drains.
@@ -122,7 +131,7 @@ impl Assembled {
 }
 
 /// The policy with the port that redirects name, where only the system could say which one it is.
-fn with_known_port(policy: &Policy, taken: &[SocketAddr]) -> Option<Policy> {
+pub(crate) fn with_known_port(policy: &Policy, taken: &[SocketAddr]) -> Option<Policy> {
     let (asked, got) = (policy.server.listen.first()?, taken.first()?);
     if asked.port() != 0 || policy.server.redirect_port.is_some() {
         return None;
@@ -182,27 +191,21 @@ impl EarlyAnswer for Judged {
 /// stand in front which the policy does not name.
 struct Records {
     log: Log,
-    proxies: Proxies,
+    /// Whether the policy names proxies: then whoever else sends forwarding fields is just ignored. A reload may
+    /// change it.
+    proxies_named: Arc<AtomicBool>,
     warned: AtomicBool,
 }
 
-/// Whether the policy names proxies: then whoever else sends forwarding fields is just ignored.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Proxies {
-    Named,
-    None,
-}
-
 impl Records {
-    fn new(log: Log, none_named: bool) -> Self {
-        let proxies = if none_named { Proxies::None } else { Proxies::Named };
-        Self { log, proxies, warned: AtomicBool::new(false) }
+    fn new(log: Log, proxies_named: Arc<AtomicBool>) -> Self {
+        Self { log, proxies_named, warned: AtomicBool::new(false) }
     }
 
     fn warn_of_unnamed_proxy(&self, record: &Record) {
         let Peer::Ip(peer) = record.peer else { return };
         let unsolicited = record.notes.contains(&Note::UnsolicitedForwarding);
-        if self.proxies == Proxies::Named || !unsolicited || !is_near(peer.ip().to_canonical()) {
+        if self.proxies_named.load(Ordering::Relaxed) || !unsolicited || !is_near(peer.ip().to_canonical()) {
             return;
         }
         if !self.warned.swap(true, Ordering::Relaxed) {

@@ -36,6 +36,7 @@ mod linger;
 mod listen;
 pub mod log;
 mod paced;
+mod reload;
 pub mod secrets;
 mod stream;
 pub mod tls;
@@ -54,6 +55,7 @@ pub use gateway::{Bound, Gateway, GatewaySettings, Listen};
 pub use linger::{LINGER, LINGER_BYTES};
 pub use listen::ListenError;
 pub use paced::{Pace, PacedBody};
+pub use reload::{Reloaded, Reloader};
 pub use websocket::UpgradeSlot;
 
 /// Any error.

@@ -60,7 +60,7 @@ fn happened(out: &mut String, incident: &Incident, colour: Colour) -> std::fmt::
             return write!(out, "{on}error{off} log: {count} lines could not be written in time");
         }
         Incident::Connection { what, peer, severity } => (what, *peer, *severity),
-        Incident::Worker { what, severity } => (what, None, *severity),
+        Incident::Reload { what, severity } | Incident::Worker { what, severity } => (what, None, *severity),
     };
     let (on, off) = paint(severity, colour);
     write!(out, "{on}{}{off} {what}", level(severity))?;

@@ -78,6 +78,7 @@ pub(super) fn line(out: &mut String, entry: &Entry) {
                     ("log", dropped.as_str(), None, buckler_engine::Severity::Error)
                 }
                 Incident::Connection { what, peer, severity } => ("connection", what.as_str(), *peer, *severity),
+                Incident::Reload { what, severity } => ("reload", what.as_str(), None, *severity),
                 Incident::Worker { what, severity } => ("worker", what.as_str(), None, *severity),
             };
             let client = peer.map(|peer| peer.ip().to_canonical().to_string());

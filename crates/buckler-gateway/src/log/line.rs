@@ -33,6 +33,13 @@ pub enum Incident {
         /// How much it matters.
         severity: Severity,
     },
+    /// The policy was loaded again, or could not be.
+    Reload {
+        /// What changed, or which mistake kept it from changing.
+        what: String,
+        /// How much it matters.
+        severity: Severity,
+    },
     /// A worker started, stopped, or printed something.
     Worker {
         /// In its own or the supervisor's words.

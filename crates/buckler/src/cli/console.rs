@@ -47,6 +47,11 @@ impl Failure {
         Self { exit: Exit::Usage, text: rendered, rendered: true }
     }
 
+    /// What went wrong, for where it is told in other words.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Nothing to say: a reader that went away is no mistake.
     fn silent() -> Self {
         Self { exit: Exit::Fine, text: String::new(), rendered: true }

@@ -8,7 +8,7 @@ mod completions;
 pub(crate) mod console;
 mod explain;
 mod man;
-mod policy;
+pub(crate) mod policy;
 mod run;
 mod schema;
 mod serve;

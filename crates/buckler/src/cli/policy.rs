@@ -46,19 +46,43 @@ impl From<PolicyFailure> for Failure {
 impl PolicyArguments {
     /// Reads the policy of a gateway: file, environment, then what the command line sets.
     pub(crate) fn load(&self, overrides: Vec<Override>) -> Result<Loaded, PolicyFailure> {
-        let mut sources = Sources::new(Host::Gateway).overrides(overrides);
+        self.source(overrides)?.load()
+    }
+
+    /// Where the policy of a gateway comes from: the file, the environment as it is now, the command line.
+    pub(crate) fn source(&self, overrides: Vec<Override>) -> Result<PolicySource, PolicyFailure> {
+        let path = self.policy.clone().unwrap_or_else(|| PathBuf::from(USUAL_FILE));
+        // A file that was there must not turn into defaults when it is gone.
+        let required = self.policy.is_some() || path.exists();
+        let variables = variables().map_err(PolicyFailure::Unread)?;
+        Ok(PolicySource { path, required, variables, overrides })
+    }
+}
+
+/// Where a policy can be loaded from more than once.
+#[derive(Clone)]
+pub(crate) struct PolicySource {
+    path: PathBuf,
+    required: bool,
+    variables: Vec<(String, String)>,
+    overrides: Vec<Override>,
+}
+
+impl PolicySource {
+    /// Reads the file as it is now.
+    pub(crate) fn load(&self) -> Result<Loaded, PolicyFailure> {
+        let mut sources = Sources::new(Host::Gateway).overrides(self.overrides.clone());
         if let Some((name, text)) = self.read().map_err(PolicyFailure::Unread)? {
             sources = sources.file(name, text);
         }
-        sources.environment(variables().map_err(PolicyFailure::Unread)?).load().map_err(PolicyFailure::Wrong)
+        sources.environment(self.variables.clone()).load().map_err(PolicyFailure::Wrong)
     }
 
     fn read(&self) -> Result<Option<(String, String)>, Failure> {
-        let path = self.policy.as_deref().unwrap_or(Path::new(USUAL_FILE));
-        let name = path.display().to_string();
-        match read_text(path) {
+        let name = self.path.display().to_string();
+        match read_text(&self.path) {
             Ok(text) => Ok(Some((name, text))),
-            Err(error) if self.policy.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if !self.required && error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::usage(format_args!("the policy `{name}` cannot be read: {error}"))),
         }
     }

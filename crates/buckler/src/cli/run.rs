@@ -12,6 +12,7 @@ use crate::serving::{self, App};
 /// Starts a FastAPI app behind the gateway.
 ///
 /// The app runs unchanged in worker processes on private sockets, served by the uvicorn of its own environment.
+/// SIGHUP loads policy and certificate again without a restart; with a mistake in them, the old ones stay.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  buckler run main:app --dev\n  buckler run shop.main:app --policy buckler.toml --workers 4"
@@ -57,7 +58,8 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     overrides.extend(arguments.workers.map(|workers| set("app.workers", "--workers", workers)));
     overrides.extend(arguments.run_with.overrides());
     overrides.extend(front(&arguments.listen, arguments.dev));
-    let loaded = arguments.policy.load(overrides)?;
+    let source = arguments.policy.source(overrides)?;
+    let loaded = source.load()?;
     warn(&loaded);
     let target = target(&loaded)?;
     let facts =
@@ -65,7 +67,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if loaded.policy.environment != Environment::Development {
         facts.deployable().map_err(Failure::usage)?;
     }
-    serving::serve(&loaded, App::Workers { target, facts: Box::new(facts) })
+    serving::serve(&loaded, source, App::Workers { target, facts: Box::new(facts) })
 }
 
 /// What `run` and `serve` have in common.

@@ -9,6 +9,8 @@ use super::run::front;
 use crate::serving::{self, App};
 
 /// Puts the gateway before an HTTP API that runs elsewhere.
+///
+/// SIGHUP loads policy and certificate again without a restart; with a mistake in them, the old ones stay.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  buckler serve --upstream http://127.0.0.1:8000 --dev\n  \
                   buckler serve --upstream unix:/run/app.sock --policy buckler.toml")]
@@ -36,7 +38,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .map(|text| text.parse())
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::usage(format_args!("--upstream: {error}")))?;
-    let loaded = arguments.policy.load(front(&arguments.listen, arguments.dev).collect())?;
+    let source = arguments.policy.source(front(&arguments.listen, arguments.dev).collect())?;
+    let loaded = source.load()?;
     warn(&loaded);
-    serving::serve(&loaded, App::Upstream(addresses))
+    serving::serve(&loaded, source, App::Upstream(addresses))
 }

@@ -13,6 +13,9 @@ use super::App;
 use crate::cli::check::report;
 use crate::cli::console::{self, FAINT, Failure, STRONG};
 
+/// The file of the self-signed certificate, in its folder.
+pub(super) const CERTIFICATE: &str = "certificate.pem";
+
 /// Says it on standard error: standard output is the log's. The certificate's file, if one was made, lives as long as
 /// what is returned.
 pub(super) fn announce(loaded: &Loaded, app: &App, assembled: &Assembled) -> Result<Option<TempDir>, Failure> {
@@ -83,7 +86,7 @@ fn url(scheme: &str, address: SocketAddr) -> String {
 /// Writes the certificate where a client can be pointed to.
 fn keep(pem: &str) -> Result<(TempDir, PathBuf), Failure> {
     let folder = tempfile::Builder::new().prefix("buckler-certificate-").tempdir()?;
-    let file = folder.path().join("certificate.pem");
+    let file = folder.path().join(CERTIFICATE);
     fs::write(&file, pem)?;
     Ok((folder, file))
 }

@@ -5,6 +5,7 @@
 //! log's last lines.
 
 mod announce;
+mod reload;
 mod signals;
 mod workers;
 
@@ -21,6 +22,8 @@ use buckler_policy::Loaded;
 use buckler_policy::settings::Policy;
 
 use crate::cli::console::{Exit, Failure};
+use crate::cli::policy::PolicySource;
+use reload::Reloads;
 use signals::Signals;
 use workers::Workers;
 
@@ -41,20 +44,20 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
     runtime.map_err(|error| Failure::usage(format_args!("no threads could be started: {error}")))?.block_on(future)
 }
 
-/// Serves until a signal comes.
-pub(crate) fn serve(loaded: &Loaded, app: App) -> Result<Exit, Failure> {
+/// Serves until a signal comes; SIGHUP loads from `source` again.
+pub(crate) fn serve(loaded: &Loaded, source: PolicySource, app: App) -> Result<Exit, Failure> {
     let colour = match anstream::AutoStream::choice(&io::stdout()) {
         anstream::ColorChoice::Never => Colour::Plain,
         anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi | anstream::ColorChoice::Auto => Colour::Ansi,
     };
     let policy = &loaded.policy;
     let (log, writer) = Log::start(policy.log.access, policy.log.format, colour, io::stdout())?;
-    let done = block_on(serve_until_signal(loaded, app, log));
+    let done = block_on(serve_until_signal(loaded, source, app, log));
     finish(writer);
     done
 }
 
-async fn serve_until_signal(loaded: &Loaded, app: App, log: Log) -> Result<Exit, Failure> {
+async fn serve_until_signal(loaded: &Loaded, source: PolicySource, app: App, log: Log) -> Result<Exit, Failure> {
     let policy = &loaded.policy;
     let signals = Signals::listen()?;
     let (endpoints, behind) = match &app {
@@ -64,16 +67,30 @@ async fn serve_until_signal(loaded: &Loaded, app: App, log: Log) -> Result<Exit,
     let assembled = Assembled::new(policy, endpoints.clone(), behind, log.clone()).await.map_err(Failure::usage)?;
     let workers = match &app {
         App::Workers { target, .. } => tokio::select! {
-            started = Workers::start(target.clone(), policy, endpoints, log) => Some(started?),
+            started = Workers::start(target.clone(), policy, endpoints, log.clone()) => Some(started?),
             () = signals.stop() => return Ok(Exit::Fine),
         },
         App::Upstream(_) => None,
     };
-    let _certificate = announce::announce(loaded, &app, &assembled)?;
+    let certificate = announce::announce(loaded, &app, &assembled)?;
+    let reloads = Reloads {
+        source,
+        reloader: assembled.reloader(),
+        provenance: loaded.provenance.clone(),
+        facts: match app {
+            App::Workers { facts, .. } => Some(facts),
+            App::Upstream(_) => None,
+        },
+        certificate: certificate.as_ref().map(|folder| folder.path().join(announce::CERTIFICATE)),
+        log,
+    };
+    // Beside what serves, so that a large policy keeps no connection waiting.
+    let reloading = tokio::spawn(reloads.follow(signals.hangups()));
     let served = tokio::select! {
         () = assembled.serve(signals.stop()) => true,
         () = signals.force() => false,
     };
+    reloading.abort();
     if let Some(workers) = &workers {
         if served {
             tokio::select! {

@@ -1,31 +1,39 @@
-//! SIGTERM and SIGINT: the first lets requests finish, the second does not wait for them.
+//! SIGTERM and SIGINT: the first lets requests finish, the second does not wait for them. SIGHUP: load the policy again.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// How many signals have come.
+/// How many signals have come, of those that end and of those that reload.
 #[derive(Debug)]
-pub(super) struct Signals(watch::Receiver<u32>);
+pub(super) struct Signals {
+    ends: watch::Receiver<u32>,
+    hangups: watch::Receiver<u32>,
+}
 
 impl Signals {
     /// From now on the signals no longer end the process by themselves.
     pub(super) fn listen() -> io::Result<Self> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let (count, counted) = watch::channel(0_u32);
+        let mut hangup = signal(SignalKind::hangup())?;
+        let (end, ends) = watch::channel(0_u32);
+        let (reload, hangups) = watch::channel(0_u32);
+        let in_terminal = io::stdin().is_terminal();
         // Ends with the runtime.
         drop(tokio::spawn(async move {
             loop {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
+                let count = tokio::select! {
+                    _ = terminate.recv() => &end,
+                    _ = interrupt.recv() => &end,
+                    // The other meaning of SIGHUP: the terminal was closed, and with it whoever started this.
+                    _ = hangup.recv() => if in_terminal && !io::stdin().is_terminal() { &end } else { &reload },
+                };
                 count.send_modify(|count| *count = count.saturating_add(1));
             }
         }));
-        Ok(Self(counted))
+        Ok(Self { ends, hangups })
     }
 
     /// Waits for the first one.
@@ -38,8 +46,13 @@ impl Signals {
         self.reached(2)
     }
 
+    /// How often the policy was to be loaded again.
+    pub(super) fn hangups(&self) -> watch::Receiver<u32> {
+        self.hangups.clone()
+    }
+
     fn reached(&self, wanted: u32) -> impl Future<Output = ()> + use<> {
-        let mut counted = self.0.clone();
+        let mut counted = self.ends.clone();
         async move {
             // Fails only when nobody counts any more, which is the runtime's end.
             counted.wait_for(|count| *count >= wanted).await.ok();

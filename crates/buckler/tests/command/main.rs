@@ -3,6 +3,7 @@
 
 mod mistakes;
 mod offline;
+mod reload;
 mod serving;
 
 use std::fs;

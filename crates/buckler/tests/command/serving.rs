@@ -15,14 +15,14 @@ use tempfile::TempDir;
 use super::{buckler, project, python};
 
 /// No test waits longer for something that has to happen.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Plain HTTP in development, so that no client needs a certificate.
 const POLICY: &str =
     "environment = \"development\"\n[server]\nlisten = [\"127.0.0.1:0\"]\n[server.tls]\nmode = \"off\"\n";
 
 /// Answers with what it sees; `/slow` waits for a file.
-const APP: &str = r#"
+pub(super) const APP: &str = r#"
 import asyncio, os, pathlib
 HERE = pathlib.Path(__file__).parent
 
@@ -47,15 +47,15 @@ async def app(scope, receive, send):
 "#;
 
 /// A running command.
-struct Running {
+pub(super) struct Running {
     child: Child,
-    address: SocketAddr,
-    out: mpsc::Receiver<String>,
+    pub(super) address: SocketAddr,
+    pub(super) out: mpsc::Receiver<String>,
     err: mpsc::Receiver<String>,
 }
 
 impl Running {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(super) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut child = buckler(folder)
             .args(arguments)
             .args(["--policy", "buckler.toml"])
@@ -67,19 +67,20 @@ impl Running {
         let mut told = String::new();
         let address = loop {
             let line = err.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it did not start:\n{told}"));
-            if let Some(address) = line.trim().strip_prefix("http://") {
+            let line = line.trim();
+            if let Some(address) = line.strip_prefix("http://").or_else(|| line.strip_prefix("https://")) {
                 break address.parse().unwrap();
             }
-            told += &line;
+            told += line;
         };
         Self { child, address, out, err }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap(), signal).unwrap();
     }
 
-    fn ended(&mut self) -> ExitStatus {
+    pub(super) fn ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -95,7 +96,7 @@ impl Running {
         self.out.iter().collect()
     }
 
-    fn get(&self, path: &str, host: &str) -> String {
+    pub(super) fn get(&self, path: &str, host: &str) -> String {
         get(self.address, path, host)
     }
 }
@@ -108,7 +109,7 @@ impl Drop for Running {
     }
 }
 
-fn get(address: SocketAddr, path: &str, host: &str) -> String {
+pub(super) fn get(address: SocketAddr, path: &str, host: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let forged = "Buckler-Edge: http 6.6.6.6 6 6.6.6.6 6";
@@ -130,7 +131,7 @@ fn lines(from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     receiver
 }
 
-fn until(what: &str, so: impl Fn() -> bool) {
+pub(super) fn until(what: &str, so: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !so() {
         assert!(Instant::now() < deadline, "never happened: {what}");

@@ -1,0 +1,183 @@
+//! SIGHUP: the policy and the certificate are loaded again while requests go on.
+//!
+//! A mistake changes nothing but the log, which gets one line for each, with its place. What the log is told is names of
+//! keys and masked messages, never values.
+
+use std::fs;
+use std::path::PathBuf;
+
+use buckler_engine::Severity;
+use buckler_gateway::Reloader;
+use buckler_gateway::log::{Incident, Log};
+use buckler_gateway::workers::AppFacts;
+use buckler_policy::settings::Environment;
+use buckler_policy::{Diagnostic, Loaded, Provenance};
+use tokio::sync::watch;
+
+use crate::cli::policy::{PolicyFailure, PolicySource};
+
+/// What a reload needs to know of the start.
+pub(super) struct Reloads {
+    pub(super) source: PolicySource,
+    pub(super) reloader: Reloader,
+    /// What the policy in force said of each key.
+    pub(super) provenance: Provenance,
+    /// The app, if its workers are ours.
+    pub(super) facts: Option<Box<AppFacts>>,
+    /// Where clients were told that the self-signed certificate is.
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) log: Log,
+}
+
+impl Reloads {
+    /// Reloads whenever the count grows. Signals that come during a reload are one more reload.
+    pub(super) async fn follow(mut self, mut hangups: watch::Receiver<u32>) {
+        if *hangups.borrow_and_update() > 0 {
+            self.reload().await;
+        }
+        while hangups.changed().await.is_ok() {
+            self.reload().await;
+        }
+    }
+
+    async fn reload(&mut self) {
+        match self.attempt().await {
+            Ok(what) => self.tell(&what, Severity::Info),
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    self.tell(&format!("not reloaded, the old policy stays: {mistake}"), Severity::Error);
+                }
+            }
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<String, Vec<String>> {
+        let one = |mistake: &dyn std::fmt::Display| vec![mistake.to_string()];
+        let source = self.source.clone();
+        let read = tokio::task::spawn_blocking(move || source.load()).await.map_err(|error| one(&error))?;
+        let Loaded { policy, provenance, warnings } = read.map_err(mistakes)?;
+        if let Some(facts) = &self.facts
+            && policy.environment != Environment::Development
+        {
+            facts.deployable().map_err(|fault| one(&fault))?;
+        }
+        let reloaded = self.reloader.reload(&policy).await.map_err(|error| one(&error))?;
+
+        for warning in warnings.iter().map(line).chain(reloaded.warnings) {
+            self.tell(&warning, Severity::Warning);
+        }
+        let certificate_changed = reloaded.certificate_pem.is_some();
+        if let (Some(file), Some(pem)) = (&self.certificate, &reloaded.certificate_pem)
+            && let Err(error) = fs::write(file, pem)
+        {
+            let what = format!("the new certificate cannot be written to {}: {error}", file.display());
+            self.tell(&what, Severity::Warning);
+        }
+        let changed = changed(&self.provenance, &provenance, &reloaded.needs_restart);
+        self.provenance = provenance;
+        Ok(summary(&changed, &reloaded.needs_restart, certificate_changed))
+    }
+
+    fn tell(&self, what: &str, severity: Severity) {
+        // One incident is one line, whatever a name in it holds.
+        let what = what.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+        let what = what.collect::<Vec<_>>().join(" ");
+        self.log.incident(Incident::Reload { what, severity });
+    }
+}
+
+fn mistakes(failure: PolicyFailure) -> Vec<String> {
+    match failure {
+        PolicyFailure::Unread(failure) => vec![failure.text().to_owned()],
+        PolicyFailure::Wrong(errors) => errors.iter().map(line).collect(),
+    }
+}
+
+/// Place, message and mend in one line.
+fn line(diagnostic: &Diagnostic) -> String {
+    let place = diagnostic.place().map(|place| format!("{place}: ")).unwrap_or_default();
+    let mend = diagnostic.mend().map(|mend| format!("; help: {mend}")).unwrap_or_default();
+    format!("{place}{}{mend}", diagnostic.message())
+}
+
+/// The keys that have another value and take effect, in the order of the reference.
+fn changed(before: &Provenance, after: &Provenance, needs_restart: &[&str]) -> Vec<&'static str> {
+    let tls_waits = needs_restart.contains(&"server.tls.mode");
+    let waits = |key: &str| needs_restart.contains(&key) || (tls_waits && key.starts_with("server.tls."));
+    let other = |key: &str, value: &str| before.setting(key).is_none_or(|setting| setting.value != value);
+    let found = after.iter().filter(|setting| other(setting.key, &setting.value) && !waits(setting.key));
+    found.map(|setting| setting.key).collect()
+}
+
+fn summary(changed: &[&str], needs_restart: &[&str], certificate_changed: bool) -> String {
+    let mut text = match changed {
+        [] => "policy reloaded: no key changed".to_owned(),
+        [key] => format!("policy reloaded: 1 key changed ({key})"),
+        keys => format!("policy reloaded: {} keys changed ({})", keys.len(), keys.join(", ")),
+    };
+    if certificate_changed {
+        text += "; new certificate";
+    }
+    if !needs_restart.is_empty() {
+        text += "; needs a restart: ";
+        text += &needs_restart.join(", ");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use buckler_policy::{Host, Sources};
+
+    use super::*;
+
+    fn provenance(lines: &str) -> Provenance {
+        let text = format!("environment = \"development\"\n{lines}");
+        Sources::new(Host::Gateway).file("t.toml", text).load().unwrap().provenance
+    }
+
+    // R09
+    #[test]
+    fn what_changed_is_named_without_what_waits() {
+        let old = "[server]\nhosts = [\"a.example\"]\n";
+        for (new, needs_restart, keys) in [
+            (old, &[][..], &[][..]),
+            ("# moved\n\n[server]\nhosts = [\"a.example\"]\n", &[], &[]),
+            ("[server]\nhosts = [\"b.example\"]\n", &[], &["server.hosts"]),
+            ("[server]\nhosts = [\"a.example\"]\nmax_connections = 7", &["server.max_connections"], &[]),
+            (
+                "[server]\nhosts = [\"a.example\"]\n[server.tls]\ncertificate = \"file:a\"\nkey = \"file:b\"",
+                &["server.tls.mode"],
+                &[],
+            ),
+            (
+                "[content]\nmax_body = \"1KiB\"\n[server]\nhosts = [\"b.example\"]",
+                &[],
+                &["server.hosts", "content.max_body"],
+            ),
+        ] {
+            assert_eq!(changed(&provenance(old), &provenance(new), needs_restart), keys, "{new}");
+        }
+    }
+
+    #[test]
+    fn a_reload_is_told_in_a_line() {
+        for (changed, restart, certificate, text) in [
+            (&[][..], &[][..], false, "policy reloaded: no key changed"),
+            (&["a"], &[], true, "policy reloaded: 1 key changed (a); new certificate"),
+            (&["a", "b"], &["c"], false, "policy reloaded: 2 keys changed (a, b); needs a restart: c"),
+        ] {
+            assert_eq!(summary(changed, restart, certificate), text);
+        }
+    }
+
+    // R61
+    #[test]
+    fn a_mistake_is_told_with_its_place_and_no_secret() {
+        let text = "[server]\nhost = [\"a.example\"]\n[server.tls]\nkey = \"CANARY-7d1f\"\n";
+        let errors = Sources::new(Host::Gateway).file("t.toml", text).load().unwrap_err();
+        let told = mistakes(PolicyFailure::Wrong(errors)).join("\n");
+        assert!(told.contains("t.toml:2:1: ") && told.contains("did you mean `hosts`?"), "{told}");
+        assert!(told.contains("t.toml:4:") && !told.contains("CANARY"), "{told}");
+    }
+}
