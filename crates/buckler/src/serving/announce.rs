@@ -35,7 +35,9 @@ pub(super) fn announce(loaded: &Loaded, app: &App, assembled: &Assembled) -> Res
         }
     }
     console::note(report(loaded, assembled.layer().engine().controls()));
-    let (Some(pem), Some(first)) = (assembled.certificate_pem(), addresses.first()) else { return Ok(None) };
+    // A certificate from files is one that its clients trust, or have been given, already.
+    let made = assembled.certificate_pem().filter(|_| matches!(policy.server.tls, Tls::SelfSigned));
+    let (Some(pem), Some(first)) = (made, addresses.first()) else { return Ok(None) };
     let (folder, file) = keep(pem)?;
     console::note(format_args!("{FAINT}self-signed certificate: {}{FAINT:#}\ntry:", file.display()));
     let (curl, url) = (format!("curl --cacert {}", file.display()), url(scheme, *first));
