@@ -93,6 +93,11 @@ impl<'de> Visitor<'de> for Reader<'_> {
         Ok(())
     }
 
+    /// Without `arbitrary_precision`, which another crate of the same build may switch on or not.
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
     fn visit_str<E>(mut self, text: &str) -> Result<(), E> {
         self.text(text);
         Ok(())
