@@ -51,6 +51,12 @@ impl BodyInspector {
         self.seen
     }
 
+    /// Bytes that judging takes at the moment beside the body itself, at most; many members cost more than the
+    /// text that names them.
+    pub fn memory(&self) -> usize {
+        self.scanner.as_ref().map_or(0, |scanner| scanner.memory())
+    }
+
     /// Takes the next piece.
     ///
     /// # Errors

@@ -76,6 +76,9 @@ impl fmt::Display for BodyRefused {
 
 impl std::error::Error for BodyRefused {}
 
+/// What judging an ordinary document takes: no more than the connection's own buffers, and so not counted.
+const USUAL_MEMORY: usize = 8 * 1024;
+
 /// Gives back what it holds, and tells what it saw, however the body ends.
 #[derive(Debug)]
 pub(crate) struct Judge {
@@ -90,6 +93,11 @@ impl Judge {
 
     fn push(&mut self, piece: &[u8]) -> Result<(), BoxError> {
         self.ask(|inspector| inspector.push(piece))
+    }
+
+    /// Bytes that judging takes beside the body, beyond what every exchange takes.
+    fn memory(&self) -> usize {
+        self.inspector.as_ref().map_or(0, BodyInspector::memory).saturating_sub(USUAL_MEMORY)
     }
 
     fn finish(&mut self) -> Result<(), BoxError> {
@@ -147,9 +155,13 @@ struct Lease {
 }
 
 impl Lease {
-    fn extend(&mut self, bytes: usize) -> Result<(), Fault> {
-        self.budget.take(bytes)?;
-        self.bytes += bytes;
+    /// Takes what is missing, or gives back what is too much.
+    fn hold(&mut self, bytes: usize) -> Result<(), Fault> {
+        match bytes.checked_sub(self.bytes) {
+            Some(more) => self.budget.take(more)?,
+            None => self.budget.give_back(self.bytes - bytes),
+        }
+        self.bytes = bytes;
         Ok(())
     }
 }
@@ -177,6 +189,8 @@ struct Held {
     pieces: VecDeque<Bytes>,
     /// What has come in pieces too small to be kept one by one.
     small: Vec<u8>,
+    /// Of all pieces together.
+    bytes: usize,
     trailers: Option<http::HeaderMap>,
     lease: Lease,
 }
@@ -187,6 +201,7 @@ const SMALL_PIECE: usize = 4 * 1024;
 
 impl Held {
     fn keep(&mut self, piece: Bytes) {
+        self.bytes += piece.len();
         let first = self.pieces.is_empty() && self.small.is_empty();
         if first || piece.len() >= SMALL_PIECE {
             self.seal();
@@ -210,7 +225,7 @@ impl Held {
 impl<B> Holding<B> {
     pub(crate) fn new(body: B, judge: Judge, budget: Arc<HoldBudget>) -> Self {
         let lease = Lease { budget, bytes: 0 };
-        let held = Held { pieces: VecDeque::new(), small: Vec::new(), trailers: None, lease };
+        let held = Held { pieces: VecDeque::new(), small: Vec::new(), bytes: 0, trailers: None, lease };
         Self { body, judge, held: Some(held) }
     }
 }
@@ -232,10 +247,10 @@ where
                         if let Err(error) = this.judge.push(&piece) {
                             return Poll::Ready(Err(error));
                         }
-                        if let Err(fault) = held.lease.extend(piece.len()) {
+                        held.keep(piece);
+                        if let Err(fault) = held.lease.hold(held.bytes + this.judge.memory()) {
                             return Poll::Ready(Err(this.judge.fail(fault)));
                         }
-                        held.keep(piece);
                     }
                     Err(frame) => held.trailers = frame.into_trailers().ok(),
                 },
@@ -246,6 +261,8 @@ where
                     }
                     let held = this.held.take().map(|mut held| {
                         held.seal();
+                        // Less than before: the judge is done with its part.
+                        let _always = held.lease.hold(held.bytes);
                         RequestBody { kind: Kind::Held { held } }
                     });
                     return Poll::Ready(held.ok_or_else(|| Box::new(BodyRefused(())).into()));
@@ -346,7 +363,7 @@ mod tests {
 
     fn held(pieces: impl IntoIterator<Item = Bytes>) -> Held {
         let lease = Lease { budget: Arc::new(HoldBudget::new(0)), bytes: 0 };
-        let mut held = Held { pieces: VecDeque::new(), small: Vec::new(), trailers: None, lease };
+        let mut held = Held { pieces: VecDeque::new(), small: Vec::new(), bytes: 0, trailers: None, lease };
         pieces.into_iter().for_each(|piece| held.keep(piece));
         held.seal();
         held

@@ -29,7 +29,23 @@ pub(super) struct Members {
     /// One entry for each complete name in `names`, in the same order.
     seen: Vec<Seen>,
     /// The names of the large open objects, outermost first.
-    large: Vec<BTreeSet<Name>>,
+    large: Vec<Large>,
+}
+
+#[derive(Debug, Default)]
+struct Large {
+    names: BTreeSet<Name>,
+    /// Bytes of all of them together.
+    bytes: usize,
+}
+
+impl Large {
+    /// Tells whether the name is new.
+    fn insert(&mut self, name: &[u8]) -> bool {
+        let new = self.names.insert(Name::from_slice(name));
+        self.bytes += if new { name.len() } else { 0 };
+        new
+    }
 }
 
 /// One object that is open.
@@ -56,6 +72,12 @@ impl Members {
         OpenObject { first: u32::try_from(self.seen.len()).unwrap_or(u32::MAX), large: false }
     }
 
+    /// Bytes that all this takes at most.
+    pub(super) fn memory(&self) -> usize {
+        let large: usize = self.large.iter().map(|large| large.names.len() * MEMBER_BYTES + large.bytes).sum();
+        self.names.capacity() + self.seen.capacity() * size_of::<Seen>() + large
+    }
+
     pub(super) fn close(&mut self, object: OpenObject) {
         if object.large {
             self.large.pop();
@@ -75,7 +97,7 @@ impl Members {
         let name = self.names.get(start..).unwrap_or_default();
 
         if object.large {
-            let new = self.large.last_mut().is_some_and(|names| names.insert(Name::from_slice(name)));
+            let new = self.large.last_mut().is_some_and(|large| large.insert(name));
             self.names.truncate(start);
             return new;
         }
@@ -101,12 +123,12 @@ impl Members {
     fn enlarge(&mut self, object: &mut OpenObject) {
         let first = object.first as usize;
         let mut from = self.end_of_first(first);
-        let mut names = BTreeSet::new();
+        let mut large = Large::default();
         for seen in self.seen.get(first..).unwrap_or_default() {
-            names.insert(Name::from_slice(self.names.get(from..seen.end).unwrap_or_default()));
+            large.insert(self.names.get(from..seen.end).unwrap_or_default());
             from = seen.end;
         }
-        self.large.push(names);
+        self.large.push(large);
         self.seen.truncate(first);
         self.names.truncate(self.complete());
         object.large = true;
@@ -167,6 +189,21 @@ mod tests {
                 assert!(!admit(&mut members, &mut object, &repeated.to_string()), "{repeated} of {size}");
             }
         }
+    }
+
+    #[test]
+    fn memory_follows_the_members_and_is_given_back() {
+        // R08
+        let mut members = Members::default();
+        let mut object = members.open();
+        assert_eq!(members.memory(), 0);
+        for index in 0..1000 {
+            assert!(admit(&mut members, &mut object, &format!("{index:040}")));
+        }
+        let taken = members.memory();
+        assert!((1000 * (32 + 40)..1000 * (MEMBER_BYTES + 40) + 10_000).contains(&taken), "{taken}");
+        members.close(object);
+        assert!(members.memory() < 10_000, "{}", members.memory());
     }
 
     #[test]

@@ -78,6 +78,11 @@ enum Nesting {
 }
 
 impl JsonScanner {
+    /// Bytes that the names of open objects take at the moment, at most.
+    pub fn memory(&self) -> usize {
+        self.members.memory()
+    }
+
     /// A scanner for one body.
     pub fn new(limits: JsonLimits) -> Self {
         Self {
