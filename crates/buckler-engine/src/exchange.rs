@@ -8,7 +8,7 @@ use buckler_policy::settings::Mode;
 use http::{HeaderValue, StatusCode, header};
 use smallvec::SmallVec;
 
-use crate::answer::errors::{self, BODY_FIELDS, ErrorPlan};
+use crate::answer::errors::{self, BODY_FIELDS, ErrorPlan, STALE_FIELDS};
 use crate::answer::{AnswerFields, AnswerPlan, Reply};
 use crate::body::BodyInspector;
 use crate::engine::{Ended, Engine};
@@ -89,8 +89,7 @@ impl Exchange {
             }
             ErrorPlan::Strip(_) => {
                 edits.notes.push(Note::InputStripped);
-                let stale = [header::CONTENT_LENGTH, header::ETAG, header::CONTENT_ENCODING];
-                edits.remove.extend(stale.into_iter().filter(|name| fields.first(name).is_some()));
+                edits.remove.extend(STALE_FIELDS.iter().filter(|name| fields.first(name).is_some()).cloned());
             }
         }
         let plan = AnswerPlan { remove: edits.remove, add: edits.add, body: error.into() };

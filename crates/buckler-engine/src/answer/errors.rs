@@ -23,7 +23,7 @@ const MAX_REWRITTEN: usize = 1024 * 1024;
 const MAX_DEPTH: usize = 8;
 
 /// Fields that describe the body that goes.
-pub(crate) const BODY_FIELDS: &[HeaderName] = &[
+pub(crate) static BODY_FIELDS: [HeaderName; 15] = [
     header::CONTENT_TYPE,
     header::CONTENT_LENGTH,
     header::CONTENT_ENCODING,
@@ -34,6 +34,22 @@ pub(crate) const BODY_FIELDS: &[HeaderName] = &[
     header::ETAG,
     header::LAST_MODIFIED,
     header::TRAILER,
+    header::CONTENT_LOCATION,
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+];
+
+/// Fields that are wrong once the body is rewritten.
+pub(crate) static STALE_FIELDS: [HeaderName; 7] = [
+    header::CONTENT_LENGTH,
+    header::CONTENT_ENCODING,
+    header::ETAG,
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
 ];
 
 /// A 422 that is rewritten once its body is known.
