@@ -8,9 +8,26 @@ use crate::token::is_tchar;
 /// Bytes tested at a time: one 128-bit register.
 const BLOCK: usize = 16;
 
-/// How many bytes at the beginning are `tchar`. Names are short: a block would cost more than it saves.
+/// Looked up, because names are short: a block would cost more than it saves.
+static TOKEN: [bool; 256] = token_table();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated while compiling, where a wrong index is an error")]
+const fn token_table() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = is_tchar(byte);
+        if byte == u8::MAX {
+            return table;
+        }
+        byte += 1;
+    }
+}
+
+/// How many bytes at the beginning are `tchar`.
 pub(super) fn token(bytes: &[u8]) -> usize {
-    bytes.iter().position(|b| !is_tchar(*b)).unwrap_or(bytes.len())
+    let ends = |byte: &u8| !TOKEN.get(usize::from(*byte)).copied().unwrap_or_default();
+    bytes.iter().position(ends).unwrap_or(bytes.len())
 }
 
 /// How many bytes at the beginning may stand in a field value.
