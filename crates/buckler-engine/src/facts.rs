@@ -96,7 +96,8 @@ pub(crate) struct Facts {
 
 impl Facts {
     pub(crate) fn new(head: &Head<'_>, context: &Context) -> Self {
-        let personal = [Field::Authorization, Field::Cookie].into_iter().any(|f| head.slot(f).lines() > 0);
+        let personal =
+            [Field::Authorization, Field::Cookie, Field::XApiKey].into_iter().any(|f| head.slot(f).lines() > 0);
         Self {
             request_id: RequestId::new(context.nonce),
             began: context.now,

@@ -136,17 +136,6 @@ impl Found {
     }
 }
 
-/// Removes from trailers what no trailer may change (RFC 9110 §6.5.1), and what only the edge may say: uvicorn
-/// appends trailers to the header fields that the app reads.
-pub(crate) fn trailers(trailers: &mut HeaderMap) {
-    Found::in_(trailers).remove_from(trailers);
-    let is_managed = |name: &HeaderName| is_end_to_end(name) || is_spoofable(name.as_str().as_bytes());
-    let managed: SmallVec<[HeaderName; 4]> = trailers.keys().filter(|name| is_managed(name)).cloned().collect();
-    for name in managed {
-        trailers.remove(name);
-    }
-}
-
 /// Whether a list field holds the token, in any case.
 pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     headers
@@ -285,22 +274,5 @@ mod tests {
         response(&mut headers, false);
         assert_eq!(headers.get_all(DATE).iter().collect::<Vec<_>>(), ["one"]);
         assert_eq!(headers.get_all(SET_COOKIE).iter().count(), 2);
-    }
-
-    #[test]
-    fn trailers_cannot_speak_for_managed_fields() {
-        // R03
-        let mut fields = fields(&[
-            ("x-forwarded-for", "1.2.3.4"),
-            ("authorization", "x"),
-            ("content-length", "1"),
-            ("cf-connecting-ip", "1.2.3.4"),
-            ("x-original-url", "/admin"),
-            ("x_forwarded_for", "1.2.3.4"),
-            ("buckler_edge", "https 1.2.3.4 1 127.0.0.1 8443"),
-            ("x-checksum", "1"),
-        ]);
-        trailers(&mut fields);
-        assert_eq!(names(&fields), ["x-checksum"]);
     }
 }

@@ -1,11 +1,11 @@
 //! A request body that must keep moving (R08).
 //!
 //! Rules, in order:
-//! 1. The client has a grace in all. Only time spent *waiting for the client* counts: an app that reads slowly
-//!    makes nobody late.
-//! 2. Every `rate` bytes received give one more second. So a body may trickle at `rate` for ever, and a client
-//!    that drips single bytes is cut when the grace is spent.
-//! 3. No single wait is longer than the grace, however much came before.
+//! 1. The client has a grace of waiting, and using it up is the end. Only time spent *waiting for the client*
+//!    counts: an app that reads slowly makes nobody late.
+//! 2. Every `rate` bytes received give one second of it back, and never more than the whole grace. So a body may
+//!    trickle at `rate` for ever; but no wait is longer than the grace, and nobody who sent a lot at first has
+//!    bought hours of holding what was sent.
 //!
 //! What comes after an upgrade is no body, and has no pace.
 
@@ -33,10 +33,10 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// The waiting that `received` bytes allow.
-    fn allowance(&self, received: u64) -> Duration {
-        let micros = u128::from(received) * 1_000_000 / u128::from(self.rate.max(1));
-        self.grace.saturating_add(Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)))
+    /// The waiting that `bytes` give back.
+    fn earned(&self, bytes: usize) -> Duration {
+        let micros = bytes as u128 * 1_000_000 / u128::from(self.rate.max(1));
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 }
 
@@ -50,8 +50,7 @@ pin_project! {
         #[pin]
         body: B,
         pace: Pace,
-        received: u64,
-        waited: Duration,
+        left: Duration,
         waiting_since: Option<Instant>,
         // Made when the client keeps us waiting for the first time: most bodies come along with their head.
         timer: Option<Pin<Box<Sleep>>>,
@@ -78,16 +77,7 @@ where
 {
     /// Watches over `body`.
     pub fn new(body: B, pace: Pace) -> Self {
-        Self {
-            body,
-            pace,
-            received: 0,
-            waited: Duration::ZERO,
-            waiting_since: None,
-            timer: None,
-            ended: false,
-            activity: None,
-        }
+        Self { body, pace, left: pace.grace, waiting_since: None, timer: None, ended: false, activity: None }
     }
 
     /// Reports to `activity` when the body is dropped before its end.
@@ -99,11 +89,7 @@ where
 
 impl<B: Body> std::fmt::Debug for PacedBody<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PacedBody")
-            .field("pace", &self.pace)
-            .field("received", &self.received)
-            .field("waited", &self.waited)
-            .finish_non_exhaustive()
+        f.debug_struct("PacedBody").field("pace", &self.pace).field("left", &self.left).finish_non_exhaustive()
     }
 }
 
@@ -122,8 +108,7 @@ where
             Poll::Pending => {
                 let now = Instant::now();
                 let since = *this.waiting_since.get_or_insert(now);
-                let left = this.pace.allowance(*this.received).saturating_sub(*this.waited);
-                let deadline = since + left.min(this.pace.grace);
+                let deadline = since + *this.left;
                 let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
                 // Moving the deadline further out costs nothing worth avoiding; the timer fires early at worst
                 // once per body and is then set anew.
@@ -143,12 +128,12 @@ where
             }
         };
         if let Some(since) = this.waiting_since.take() {
-            *this.waited = this.waited.saturating_add(since.elapsed());
+            *this.left = this.left.saturating_sub(since.elapsed());
         }
         Poll::Ready(match frame {
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
-                *this.received = this.received.saturating_add(bytes as u64);
+                *this.left = this.left.saturating_add(this.pace.earned(bytes)).min(this.pace.grace);
                 Some(Ok(frame))
             }
             Some(Err(error)) => {
@@ -212,6 +197,12 @@ mod tests {
             Case { what: "nothing at all", pauses: vec![(100, 1)], cut_after: Some(10) },
             Case { what: "half the rate", pauses: vec![(1, 512); 100], cut_after: Some(19) },
             Case { what: "a stall after a lot", pauses: vec![(0, 1 << 20), (100, 1)], cut_after: Some(10) },
+            // Sixty-four seconds' worth at once, then a byte every three.
+            Case {
+                what: "a lot, then a drip",
+                pauses: std::iter::once((0, 1 << 16)).chain(std::iter::repeat_n((3, 1), 100)).collect(),
+                cut_after: Some(10),
+            },
             Case { what: "the rate", pauses: vec![(1, 1024); 100], cut_after: None },
             Case { what: "a stall shorter than the grace", pauses: vec![(0, 1 << 20), (9, 1)], cut_after: None },
             Case { what: "all at once", pauses: vec![(0, 1 << 20); 10], cut_after: None },

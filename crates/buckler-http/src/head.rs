@@ -56,6 +56,8 @@ fields! {
     Upgrade = "upgrade",
     /// RFC 9110 §11.6.2
     Authorization = "authorization",
+    /// De facto: what FastAPI's documentation calls the field of an API key
+    XApiKey = "x-api-key",
     /// RFC 6265 §4.2
     Cookie = "cookie",
     /// RFC 6454 §7

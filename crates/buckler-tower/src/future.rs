@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use buckler_engine::answer::AnswerBody as BodyAction;
 use buckler_engine::{Exchange, Reason, Traffic};
+use buckler_http::connection::Connection;
 use bytes::Bytes;
 use http::{Request, Response, Version, request};
 use http_body::Body;
@@ -47,9 +48,7 @@ impl Waiting {
         let watched = self.watch.take();
         let traffic = Traffic { bytes_in: watched.seen, bytes_out: 0 };
         // Taken once: `poll` is never called again behind a result.
-        let Some(mut exchange) = self.exchange.take() else {
-            return Response::new(AnswerBody::own(Bytes::new(), None));
-        };
+        let Some(mut exchange) = self.exchange.take() else { return self.broken() };
         if let Some(inspector) = watched.inspector {
             exchange.learn(inspector);
         }
@@ -67,12 +66,20 @@ impl Waiting {
         }
     }
 
+    /// The answer where the engine broke down over the app's: 500, and never what was not judged.
+    fn broken<R>(&self) -> Response<AnswerBody<R>> {
+        let context = self.shared.context(Connection::LOCAL);
+        let ended = self.shared.engine().unread(Reason::InternalError, "the engine failed", &context);
+        answer(&self.shared, ended, self.version)
+    }
+
     fn pass_on<R>(&self, exchange: Exchange, response: Response<R>, bytes_in: u64) -> Response<AnswerBody<R>>
     where
         R: Body<Data = Bytes>,
     {
         let (mut parts, body) = response.into_parts();
-        let (plan, answering) = exchange.answer(parts.status, &parts.headers);
+        let judged = catch_unwind(AssertUnwindSafe(|| exchange.answer(parts.status, &parts.headers)));
+        let Ok((plan, answering)) = judged else { return self.broken() };
         for name in &plan.remove {
             parts.headers.remove(name);
         }

@@ -71,7 +71,11 @@ impl Shared {
         self.time.now()
     }
 
-    fn context(&self, connection: Connection) -> buckler_engine::Context {
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        self.engine.load_full()
+    }
+
+    pub(crate) fn context(&self, connection: Connection) -> buckler_engine::Context {
         buckler_engine::Context { connection, now: self.now(), nonce: self.nonces.next() }
     }
 

@@ -45,16 +45,29 @@ impl Watch {
 #[derive(Debug)]
 pub(crate) struct HoldBudget {
     left: AtomicUsize,
+    /// What only small bodies may take.
+    reserve: usize,
 }
+
+/// Bodies up to this size find room when the large ones have taken all of theirs: it is what ordinary calls of an
+/// API send, and who fills the budget with a few large bodies must not shut out everybody else.
+const SMALL_BODY: usize = 64 * 1024;
+
+/// The part of the budget that is kept for small bodies: one in so many bytes.
+const RESERVE: usize = 4;
 
 impl HoldBudget {
     pub(crate) fn new(bytes: usize) -> Self {
-        Self { left: AtomicUsize::new(bytes) }
+        Self { left: AtomicUsize::new(bytes), reserve: bytes / RESERVE }
     }
 
-    fn take(&self, bytes: usize) -> Result<(), Fault> {
+    /// Takes `bytes` for a body that then holds `total`.
+    fn take(&self, bytes: usize, total: usize) -> Result<(), Fault> {
+        let floor = if total > SMALL_BODY { self.reserve } else { 0 };
         self.left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(bytes).filter(|rest| *rest >= floor)
+            })
             .map(|_| ())
             .map_err(|_| Fault::Overloaded)
     }
@@ -158,7 +171,7 @@ impl Lease {
     /// Takes what is missing, or gives back what is too much.
     fn hold(&mut self, bytes: usize) -> Result<(), Fault> {
         match bytes.checked_sub(self.bytes) {
-            Some(more) => self.budget.take(more)?,
+            Some(more) => self.budget.take(more, bytes)?,
             None => self.budget.give_back(self.bytes - bytes),
         }
         self.bytes = bytes;

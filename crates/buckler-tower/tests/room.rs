@@ -58,3 +58,40 @@ async fn a_body_of_many_members_is_charged_for_them() {
         }
     }
 }
+
+/// A body whose first piece is all but its end, which never comes.
+struct Stalled(Option<Bytes>);
+
+impl Body for Stalled {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.take().map_or(Poll::Pending, |piece| Poll::Ready(Some(Ok(Frame::data(piece)))))
+    }
+}
+
+// R08
+#[tokio::test]
+async fn large_bodies_that_stall_leave_room_for_small_ones() {
+    let text = "environment = \"development\"\n[server.tls]\nmode = \"off\"";
+    let policy = Sources::new(Host::Gateway).file("test.toml", text).load().unwrap().policy;
+    let settings = Settings { held_bytes: 1024 * 1024, ..Settings::default() };
+    let app = service_fn(async |_| Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())));
+    let service = BucklerLayer::with(Engine::new(&policy), settings).layer(app);
+    let post = || Request::post("/").header("host", "localhost").header("content-type", "application/json");
+
+    let mut stalled = Vec::new();
+    let large = Bytes::from(format!("\"{}", "x".repeat(200 * 1024)));
+    for _ in 0..8 {
+        let request = post().body(http_body_util::Either::Left(Stalled(Some(large.clone())))).unwrap();
+        let mut call = Box::pin(service.clone().oneshot(request));
+        let refused = std::future::poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_ready())).await;
+        stalled.push((call, refused));
+    }
+    assert!(stalled.iter().any(|(_, refused)| *refused), "the large ones must have met their bound");
+    for _ in 0..10 {
+        let request = post().body(http_body_util::Either::Right(Full::from("{\"a\":1}"))).unwrap();
+        assert_eq!(service.clone().oneshot(request).await.unwrap().status(), 200);
+    }
+}

@@ -105,6 +105,9 @@ impl Rewrite {
         let Some(Value::Object(mut object)) = body.and_then(|b| serde_json::from_slice(b).ok()) else {
             return replacement(&self.request_id);
         };
+        // What FastAPI's documentation adds to its own handler: the whole body once more.
+        object.shift_remove("body");
+        object.shift_remove("input");
         for value in object.values_mut() {
             strip(value, MAX_DEPTH);
         }
@@ -118,7 +121,7 @@ impl Rewrite {
     }
 }
 
-/// Removes `input` from every entry that looks like Pydantic's: an object with `type` and `loc`.
+/// Removes `input`, which is what Pydantic calls what was sent, wherever it stands.
 fn strip(value: &mut Value, depth: usize) {
     let Some(depth) = depth.checked_sub(1) else {
         *value = Value::Null;
@@ -127,9 +130,7 @@ fn strip(value: &mut Value, depth: usize) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| strip(item, depth)),
         Value::Object(object) => {
-            if object.contains_key("loc") || object.contains_key("type") {
-                object.shift_remove("input");
-            }
+            object.shift_remove("input");
             for (_, inner) in object.iter_mut() {
                 strip(inner, depth);
             }

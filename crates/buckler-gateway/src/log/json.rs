@@ -1,8 +1,8 @@
 //! One JSON object a line, for machines.
 
-use buckler_engine::Record;
 use buckler_engine::record::Outcome;
 use buckler_engine::stage::Finding;
+use buckler_engine::{Reason, Record};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -102,7 +102,11 @@ fn exchange(record: &Record) -> Exchange<'_> {
         _ => (None, None),
     };
     let failure = code.map(|reason| Said {
-        stage: "upstream",
+        stage: match reason {
+            // What became of the request's body on its way in.
+            Reason::MalformedRequest | Reason::Timeout => "client",
+            _ => "upstream",
+        },
         code: reason.code(),
         status: reason.status().as_u16(),
         detail: reason.title(),

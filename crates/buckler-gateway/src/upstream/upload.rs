@@ -74,7 +74,9 @@ impl Body for Upload {
             Self::Stream { body, progress } => match body.as_mut().poll_frame(cx) {
                 Poll::Ready(frame) => {
                     progress.handed_over();
-                    Poll::Ready(frame.map(|frame| frame.map(without_managed_trailers)))
+                    // Trailers go no further (RFC 9110 §6.5.1 lets them be discarded): ASGI has no place for them,
+                    // and uvicorn appends them to the header fields, behind every judgement.
+                    Poll::Ready(frame.filter(|frame| frame.as_ref().map_or(true, |frame| !frame.is_trailers())))
                 }
                 Poll::Pending => {
                     progress.waiting_for_client.store(true, Ordering::Relaxed);
@@ -96,17 +98,6 @@ impl Body for Upload {
             Self::Empty => SizeHint::with_exact(0),
             Self::Stream { body, .. } => body.size_hint(),
         }
-    }
-}
-
-/// A trailer of the name of a managed field would reach an app that merges trailers into its header fields.
-fn without_managed_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
-    match frame.into_trailers() {
-        Ok(mut trailers) => {
-            hop_by_hop::trailers(&mut trailers);
-            Frame::trailers(trailers)
-        }
-        Err(data) => data,
     }
 }
 
@@ -136,5 +127,24 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use http_body_util::{BodyExt as _, Full};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn trailers_go_no_further() {
+        // R03
+        let trailers =
+            HeaderMap::from_iter([(http::HeaderName::from_static("x-role"), "admin".parse().expect("plain"))]);
+        let body = Full::new(Bytes::from_static(b"body")).with_trailers(std::future::ready(Some(Ok(trailers))));
+        let collected = Upload::new(body).0.collect().await.expect("nothing fails");
+        assert!(collected.trailers().is_none());
+        assert_eq!(collected.to_bytes(), "body");
     }
 }

@@ -39,7 +39,7 @@ async fn requests_reach_the_app_as_they_were_sent() {
         },
         Case {
             sent: "POST / HTTP/1.1\r\nHost: x\r\nTrailer: x-sum, authorization\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-sum: 9\r\nauthorization: no\r\n\r\n",
-            received: "POST / HTTP/1.1\r\nhost: x\r\ntrailer: x-sum, authorization\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-sum: 9\r\n\r\n",
+            received: "POST / HTTP/1.1\r\nhost: x\r\ntrailer: x-sum, authorization\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
         },
         Case { sent: "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", received: "OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n" },
         Case { sent: "GET http://x/p?q HTTP/1.1\r\nHost: x\r\n\r\n", received: "GET /p?q HTTP/1.1\r\nhost: x\r\n\r\n" },
