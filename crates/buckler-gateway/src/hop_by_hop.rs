@@ -9,7 +9,6 @@
 //!    written for the app (`Connection: x-forwarded-for`, `Connection: authorization`).
 //! 3. `Expect` has been answered by the gateway (`100 Continue` is sent when the body is first wanted).
 
-use buckler_http::forwarding::is_spoofable;
 use http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, DATE,
     EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, RANGE, REFERER, SET_COOKIE, TE,

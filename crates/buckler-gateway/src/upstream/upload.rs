@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use crate::{BoxError, hop_by_hop};
+use crate::BoxError;
 
 type Boxed = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
