@@ -239,4 +239,7 @@ def refuses(address: tuple[str, int]) -> bool:
         socket.create_connection(address, timeout=PATIENCE).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        # It was taken by the system while the listener was being closed; the next one tells.
+        return False
     return False
