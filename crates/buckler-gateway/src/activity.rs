@@ -89,6 +89,11 @@ impl Activity {
         }
     }
 
+    /// A head has begun and not ended.
+    pub(crate) fn is_reading_head(&self) -> bool {
+        self.phase() == HEAD
+    }
+
     /// A head was complete and the service has it.
     pub(crate) fn request_begins(&self) {
         self.heads.store(self.heads.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);

@@ -99,7 +99,8 @@ pub(crate) async fn serve<S, R>(
             match drain.poll_step(cx) {
                 Step::Serving => {}
                 Step::Draining => {
-                    if !told {
+                    // Told now, hyper would drop a head that has begun to come; it has a deadline of its own.
+                    if !told && !activity.is_reading_head() {
                         Pin::new(&mut connection).graceful_shutdown();
                         told = true;
                     }

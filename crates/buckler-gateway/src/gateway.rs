@@ -7,11 +7,12 @@ use std::time::Duration;
 use buckler_http::connection::Scheme;
 use buckler_policy::settings::Timeouts;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::server::conn::http1;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
@@ -200,30 +201,32 @@ where
     R: Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
 {
+    let admit = |tcp, peer, slot: Option<OwnedSemaphorePermit>, service: S| {
+        let tls = bind.tls.clone();
+        let connection = Arc::clone(&shared);
+        shared.connections.spawn(async move {
+            let _slot = slot;
+            connect(tcp, peer, tls, service, &connection).await;
+        });
+    };
     let mut backoff = Backoff::default();
     loop {
         if shared.slots.available_permits() == 0 {
             shared.rules.observer.observe(&Event::Full { listener: bind.local });
         }
         let accepted = async {
-            let slot = Arc::clone(&shared.slots).acquire_owned().await;
+            let slot = Arc::clone(&shared.slots).acquire_owned().await.ok();
             (slot, bind.listener.accept().await)
         };
         let (slot, accepted) = tokio::select! {
             biased;
-            () = shared.drain.begun() => return,
+            () = shared.drain.begun() => break,
             accepted = accepted => accepted,
         };
         match accepted {
             Ok((tcp, peer)) => {
                 backoff.reset();
-                let service = service.clone();
-                let tls = bind.tls.clone();
-                let connection = Arc::clone(&shared);
-                shared.connections.spawn(async move {
-                    let _slot = slot;
-                    connect(tcp, peer, tls, service, &connection).await;
-                });
+                admit(tcp, peer, slot, service.clone());
             }
             Err(error) => {
                 let Some(pause) = backoff.pause(&error) else { continue };
@@ -232,6 +235,12 @@ where
                 tokio::time::sleep(pause).await;
             }
         }
+    }
+    // Who has connected already would be reset with the listener, and may have sent a request.
+    while let Ok(slot) = Arc::clone(&shared.slots).try_acquire_owned()
+        && let Some(Ok((tcp, peer))) = bind.listener.accept().now_or_never()
+    {
+        admit(tcp, peer, Some(slot), service.clone());
     }
 }
 

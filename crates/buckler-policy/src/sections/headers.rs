@@ -120,7 +120,7 @@ pub(crate) static PERMISSIONS: Key<Written<Option<String>>> = Key {
         path: "headers.permissions",
         doc: "`Permissions-Policy`",
         preset: Preset::Always(
-            "\"accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), \
+            "\"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), \
              idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=(), \
              xr-spatial-tracking=()\"",
         ),
