@@ -6,6 +6,10 @@
 
 use std::fmt;
 
+mod text;
+
+pub use text::text;
+
 /// Longest target that is kept for the log; the rest is cut off and said to be.
 pub const MAX_LOGGED_TARGET: usize = 1024;
 

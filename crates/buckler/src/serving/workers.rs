@@ -53,7 +53,9 @@ impl Workers {
             }
         };
         let tell = move |notice: &Notice<'_>| {
-            log.incident(Incident::Worker { what: notice.to_string(), severity: severity(notice) });
+            // What an app prints is not ours, and stands in our log all the same.
+            let what = buckler_engine::redact::text(&notice.to_string()).into_owned();
+            log.incident(Incident::Worker { what, severity: severity(notice) });
         };
         Supervisor::start(config, follow, tell).await.map(Self).map_err(Failure::usage)
     }
