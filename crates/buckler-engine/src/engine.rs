@@ -71,7 +71,6 @@ impl Engine {
         let mut ledger = Ledger::default();
         let mut facts = Facts::new(head, context);
         let judgement = self.judge(head, context, &mut facts, &mut ledger);
-        let ended = |(reply, record)| Opening::Answer(Box::new(Ended { reply, record }));
         match judgement {
             Ok(Judgement::Passed { proofs, announced, client }) => {
                 let edits = crate::admission::request_edits(head, &facts, &client);
@@ -84,9 +83,9 @@ impl Engine {
                 let reply = crate::answer::preflight(&self.rules, &facts);
                 let outcome = Outcome::Replied(ReplyKind::Preflight);
                 let record = Record::of(facts, reply.status, context.now, outcome, ledger.into_findings());
-                ended((reply, record))
+                Opening::Answer(Box::new(Ended { reply, record }))
             }
-            Err(finding) => ended(self.refuse(facts, finding, ledger.into_findings(), context.now)),
+            Err(finding) => Opening::Answer(Box::new(self.refuse(facts, finding, ledger.into_findings(), context.now))),
         }
     }
 
@@ -106,8 +105,7 @@ impl Engine {
             _ => Stage::Framing,
         };
         let finding = Box::new(Finding { stage, violation: Violation::fixed(reason, detail) });
-        let (reply, record) = self.refuse(facts, finding, Findings::new(), context.now);
-        Ended { reply, record }
+        self.refuse(facts, finding, Findings::new(), context.now)
     }
 
     /// The stages in their order: the cheap ones first, each only on what those before it have made sure.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use buckler_http::media::MediaType;
 use buckler_policy::settings::Mode;
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use smallvec::SmallVec;
 
 use crate::answer::errors::{self, BODY_FIELDS, ErrorPlan, STALE_FIELDS};
-use crate::answer::{AnswerFields, AnswerPlan, Reply};
+use crate::answer::{AnswerFields, AnswerPlan};
 use crate::body::BodyInspector;
 use crate::engine::{Ended, Engine};
 use crate::facts::{Facts, RequestId, Timestamp};
@@ -70,22 +70,22 @@ impl Exchange {
         let (error, monitored) = match (rules.errors.mode, planned) {
             (Mode::Enforce, planned) => (planned, None),
             (Mode::Monitor, ErrorPlan::Untouched) => (ErrorPlan::Untouched, None),
-            (Mode::Monitor, ErrorPlan::Mask(_)) => (ErrorPlan::Untouched, Some(Note::ErrorWouldBeMasked)),
+            (Mode::Monitor, ErrorPlan::Mask { .. }) => (ErrorPlan::Untouched, Some(Note::ErrorWouldBeMasked)),
             (Mode::Monitor, ErrorPlan::Strip(_)) => (ErrorPlan::Untouched, Some(Note::InputWouldBeStripped)),
         };
-        let masked_type = matches!(error, ErrorPlan::Mask(_)).then(|| errors::masked_type(status));
-        let media = match &masked_type {
-            Some(value) => MediaType::parse(value.as_bytes()).ok(),
-            None => fields.first(&header::CONTENT_TYPE).and_then(|value| MediaType::parse(value).ok()),
+        let media = match &error {
+            ErrorPlan::Mask { media, .. } => Some(media.as_bytes()),
+            ErrorPlan::Untouched | ErrorPlan::Strip(_) => fields.first(&header::CONTENT_TYPE),
         };
+        let media = media.and_then(|value| MediaType::parse(value).ok());
         let mut edits = rules.headers.edit(&self.facts, rules.cors.as_ref(), fields, media.as_ref());
         edits.notes.extend(monitored);
         match &error {
             ErrorPlan::Untouched => {}
-            ErrorPlan::Mask(_) => {
+            ErrorPlan::Mask { media, .. } => {
                 edits.notes.push(Note::ErrorMasked);
                 edits.remove.extend(BODY_FIELDS.iter().filter(|name| fields.first(name).is_some()).cloned());
-                edits.add.push((header::CONTENT_TYPE, masked_type.unwrap_or(HeaderValue::from_static("text/plain"))));
+                edits.add.push((header::CONTENT_TYPE, media.clone()));
             }
             ErrorPlan::Strip(_) => {
                 edits.notes.push(Note::InputStripped);
@@ -99,9 +99,9 @@ impl Exchange {
     /// Ends the exchange because its request body was refused.
     pub fn refuse(self, finding: Box<Finding>, traffic: Traffic, now: Timestamp) -> Ended {
         let Self { engine, facts, findings } = self;
-        let (reply, mut record) = engine.refuse(facts, finding, findings, now);
-        record.take(traffic);
-        Ended { reply, record }
+        let mut ended = engine.refuse(facts, finding, findings, now);
+        ended.record.take(traffic);
+        ended
     }
 
     /// Ends the exchange because the app, its host or the client's body failed.
@@ -186,15 +186,9 @@ impl Answering {
 
 impl Engine {
     /// Turns a finding into an answer and a record.
-    pub(crate) fn refuse(
-        &self,
-        facts: Facts,
-        finding: Box<Finding>,
-        monitored: Findings,
-        now: Timestamp,
-    ) -> (Reply, Record) {
+    pub(crate) fn refuse(&self, facts: Facts, finding: Box<Finding>, monitored: Findings, now: Timestamp) -> Ended {
         let reply = self.render(&facts, &finding.violation);
         let record = Record::of(facts, reply.status, now, Outcome::Refused(finding), monitored);
-        (reply, record)
+        Ended { reply, record }
     }
 }

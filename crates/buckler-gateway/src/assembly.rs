@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use buckler_engine::record::Note;
-use buckler_engine::{Engine, Reason, Record, Severity};
-use buckler_http::connection::{Connection, Peer};
+use buckler_engine::{Engine, Record, Severity};
+use buckler_http::connection::Peer;
 use buckler_policy::settings::Policy;
 use buckler_tower::{Admitted, Buckler, BucklerLayer, RequestBody, Settings};
 use http::{Request, Response};
 use tower_service::Service;
 
-use crate::early::{EarlyAnswer, HeadFault};
+use crate::early::Judged;
 use crate::event::{Event, Expired, Observer};
 use crate::listen::ListenError;
 use crate::log::{Incident, Log};
@@ -169,21 +169,6 @@ impl Service<Request<RequestBody<ClientBody>>> for ToApp {
             request.headers_mut().insert(edge::FIELD_NAME, value);
         }
         self.inner.call(request)
-    }
-}
-
-/// Answers what never becomes a request as the engine answers everything else.
-struct Judged(BucklerLayer);
-
-impl EarlyAnswer for Judged {
-    fn answer(&self, fault: HeadFault, connection: Connection) -> Response<bytes::Bytes> {
-        let reason = match fault {
-            HeadFault::Wire(_) | HeadFault::Malformed => Reason::MalformedRequest,
-            HeadFault::Timeout => Reason::Timeout,
-            HeadFault::TargetTooLong => Reason::UriTooLong,
-            HeadFault::TooLarge => Reason::HeadersTooLarge,
-        };
-        self.0.unread(reason, fault.detail(), connection)
     }
 }
 

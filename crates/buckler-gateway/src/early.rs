@@ -4,10 +4,12 @@
 //! ([`crate::watched`]). This is answered instead, so that a client finds the same problem document and request id
 //! (R11) whoever refused it. The connection is closed afterwards: where the next request would begin is not known.
 
+use buckler_engine::Reason;
 use buckler_http::connection::Connection;
 use buckler_http::wire::WireFault;
+use buckler_tower::BucklerLayer;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, header};
 
 /// Why a head was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,23 +36,13 @@ impl HeadFault {
         }
     }
 
-    /// The status of the answer.
-    pub const fn status(self) -> u16 {
+    /// The row of the table of refusals, which has status and code.
+    pub const fn reason(self) -> Reason {
         match self {
-            Self::Wire(_) | Self::Malformed => 400,
-            Self::Timeout => 408,
-            Self::TargetTooLong => 414,
-            Self::TooLarge => 431,
-        }
-    }
-
-    /// The stable code, as in the table of refusals.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Wire(_) | Self::Malformed => "malformed_request",
-            Self::Timeout => "timeout",
-            Self::TargetTooLong => "uri_too_long",
-            Self::TooLarge => "headers_too_large",
+            Self::Wire(_) | Self::Malformed => Reason::MalformedRequest,
+            Self::Timeout => Reason::Timeout,
+            Self::TargetTooLong => Reason::UriTooLong,
+            Self::TooLarge => Reason::HeadersTooLarge,
         }
     }
 
@@ -78,15 +70,26 @@ pub struct PlainProblem;
 
 impl EarlyAnswer for PlainProblem {
     fn answer(&self, fault: HeadFault, _: Connection) -> Response<Bytes> {
+        let (status, code) = (fault.reason().status(), fault.reason().code());
         let body = serde_json::json!({
-            "type": "about:blank", "status": fault.status(), "detail": fault.detail(), "code": fault.code(),
+            "type": "about:blank", "status": status.as_u16(), "detail": fault.detail(), "code": code,
         });
         let mut response = Response::new(Bytes::from(body.to_string()));
-        *response.status_mut() = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        *response.status_mut() = status;
         let fields = response.headers_mut();
         fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
+    }
+}
+
+/// The answer of the engine behind a layer, as to everything else.
+#[derive(Debug, Clone)]
+pub struct Judged(pub BucklerLayer);
+
+impl EarlyAnswer for Judged {
+    fn answer(&self, fault: HeadFault, connection: Connection) -> Response<Bytes> {
+        self.0.unread(fault.reason(), fault.detail(), connection)
     }
 }
 
@@ -117,22 +120,22 @@ mod tests {
     #[test]
     fn every_fault_is_a_whole_answer_that_closes() {
         // R11
-        for fault in [
-            HeadFault::Wire(WireFault::LengthTwice),
-            HeadFault::Malformed,
-            HeadFault::Timeout,
-            HeadFault::TargetTooLong,
-            HeadFault::TooLarge,
+        for (fault, status, code) in [
+            (HeadFault::Wire(WireFault::LengthTwice), 400, "malformed_request"),
+            (HeadFault::Malformed, 400, "malformed_request"),
+            (HeadFault::Timeout, 408, "timeout"),
+            (HeadFault::TargetTooLong, 414, "uri_too_long"),
+            (HeadFault::TooLarge, 431, "headers_too_large"),
         ] {
             let response = PlainProblem.answer(fault, Connection::LOCAL);
             let answer = String::from_utf8(serialise(&response)).unwrap();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-            assert!(head.starts_with(&format!("HTTP/1.1 {} ", fault.status())), "{head}");
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
             assert!(head.ends_with("\r\nconnection: close"), "{head}");
             assert!(head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())), "{head}");
             let problem: serde_json::Value = serde_json::from_str(body).unwrap();
-            assert_eq!(problem["status"], fault.status());
-            assert_eq!(problem["code"], fault.code());
+            assert_eq!(problem["status"], status);
+            assert_eq!(problem["code"], code);
             assert_eq!(problem["detail"], fault.detail());
         }
     }

@@ -49,7 +49,7 @@ pub mod workers;
 pub use activity::{ClientDeadlines, WRITE_STALL};
 pub use assembly::{Assembled, AssemblyError, Behind};
 pub use connection::{ClientBody, LocalAddress};
-pub use early::{EarlyAnswer, HeadFault, PlainProblem};
+pub use early::{EarlyAnswer, HeadFault, Judged, PlainProblem};
 pub use event::{Event, Expired, Observer, Unobserved};
 pub use gateway::{Bound, Gateway, GatewaySettings, Listen};
 pub use linger::{LINGER, LINGER_BYTES};

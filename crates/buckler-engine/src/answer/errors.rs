@@ -61,13 +61,13 @@ pub struct Rewrite {
 /// What happens to an error, by its status and fields; the same in both modes.
 pub(crate) enum ErrorPlan {
     Untouched,
-    Mask(Bytes),
+    Mask { body: Bytes, media: HeaderValue },
     Strip(Rewrite),
 }
 
 pub(crate) fn plan(rules: Errors, status: StatusCode, fields: &impl AnswerFields, id: &RequestId) -> ErrorPlan {
     if status.is_server_error() && rules.mask == Mask::Replace {
-        return ErrorPlan::Mask(problem::of_failure(status, id.as_str()));
+        return ErrorPlan::Mask { body: problem::of_failure(status, id.as_str()), media: problem::MEDIA_TYPE };
     }
     let is_json = || {
         fields.first(&header::CONTENT_TYPE).and_then(|value| MediaType::parse(value).ok()).is_some_and(|m| m.is_json())
@@ -75,7 +75,7 @@ pub(crate) fn plan(rules: Errors, status: StatusCode, fields: &impl AnswerFields
     if status == StatusCode::UNPROCESSABLE_ENTITY && rules.strip_input == StripInput::Remove && is_json() {
         // Compressed by the app's own middleware: it cannot be read here, so it does not pass.
         if fields.first(&header::CONTENT_ENCODING).is_some_and(|c| !c.eq_ignore_ascii_case(b"identity")) {
-            return ErrorPlan::Mask(replacement(id));
+            return ErrorPlan::Mask { body: replacement(id), media: HeaderValue::from_static("application/json") };
         }
         return ErrorPlan::Strip(Rewrite { request_id: id.clone() });
     }
@@ -86,7 +86,7 @@ impl From<ErrorPlan> for AnswerBody {
     fn from(plan: ErrorPlan) -> Self {
         match plan {
             ErrorPlan::Untouched => Self::Pass,
-            ErrorPlan::Mask(bytes) => Self::Replace(bytes),
+            ErrorPlan::Mask { body, .. } => Self::Replace(body),
             ErrorPlan::Strip(rewrite) => Self::Rewrite(rewrite),
         }
     }
@@ -146,13 +146,4 @@ fn replacement(id: &RequestId) -> Bytes {
     object.insert("code".to_owned(), Reason::ContractViolation.code().into());
     object.insert("request_id".to_owned(), id.as_str().into());
     serde_json::to_vec(&object).map(Bytes::from).unwrap_or_default()
-}
-
-/// The media type of what stands in for a masked body.
-pub(crate) fn masked_type(status: StatusCode) -> HeaderValue {
-    if status == StatusCode::UNPROCESSABLE_ENTITY {
-        HeaderValue::from_static("application/json")
-    } else {
-        problem::MEDIA_TYPE
-    }
 }

@@ -4,15 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use buckler_engine::{Engine, Reason, Record};
+use buckler_engine::{Engine, Record};
 use buckler_gateway::tls::{Identity, Tls};
 use buckler_gateway::upstream::{Address, Endpoint, Endpoints, UpstreamService, UpstreamSettings};
-use buckler_gateway::{EarlyAnswer, Gateway, GatewaySettings, HeadFault, Listen};
-use buckler_http::connection::{Connection, Scheme};
+use buckler_gateway::{Gateway, GatewaySettings, Judged, Listen};
+use buckler_http::connection::Scheme;
 use buckler_policy::settings::Policy;
 use buckler_tower::{BucklerLayer, Settings};
-use bytes::Bytes;
-use http::Response;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpSocket;
@@ -77,21 +75,6 @@ async fn serve(case: &Case, mode: Option<&str>) -> Result<Observed, String> {
     match told.try_recv() {
         Ok(second) => Err(format!("the exchange left two records: {told_first:?} and {second:?}")),
         Err(_) => Ok(Observed { received, answer, told: told_first }),
-    }
-}
-
-/// As the assembled gateway does it.
-struct Judged(BucklerLayer);
-
-impl EarlyAnswer for Judged {
-    fn answer(&self, fault: HeadFault, connection: Connection) -> Response<Bytes> {
-        let reason = match fault {
-            HeadFault::Wire(_) | HeadFault::Malformed => Reason::MalformedRequest,
-            HeadFault::Timeout => Reason::Timeout,
-            HeadFault::TargetTooLong => Reason::UriTooLong,
-            HeadFault::TooLarge => Reason::HeadersTooLarge,
-        };
-        self.0.unread(reason, fault.detail(), connection)
     }
 }
 
