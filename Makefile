@@ -16,7 +16,7 @@ PY := $(VENV)/bin/python
 BUCKLER := target/debug/buckler
 LISTEN ?= 127.0.0.1:8443
 
-.PHONY: run test test-rust test-python lint lint-rust lint-python deny suites bench setup preflight build
+.PHONY: run test test-rust test-python lint lint-rust lint-python deny suites bench setup preflight build extension
 
 preflight:
 	@sh scripts/preflight.sh
@@ -33,6 +33,10 @@ setup: preflight $(VENV)/.stamp
 build: preflight
 	@cargo build --locked --quiet -p buckler
 
+# The middleware's half in Rust, where Python's half looks for it.
+extension: preflight
+	@sh scripts/extension.sh
+
 run: setup build
 	@mkdir -p .cache
 	@cd examples/shop && ../../$(PY) -m shop.seed --db ../../.cache/shop.db >/dev/null && cd ../..
@@ -44,9 +48,10 @@ test: setup lint test-rust test-python
 test-rust: setup
 	@cargo test --locked --workspace
 
-test-python: setup build
-	@$(PY) -m pytest -q examples/shop tests/apps
-	@$(PY) -m pytest -q tests/e2e tests/worker tests/browser
+test-python: setup build extension
+	@PYTHONPATH=python $(PY) -m mypy.stubtest --mypy-config-file pyproject.toml --concise buckler._buckler
+	@$(PY) -m pytest -q examples tests/apps
+	@$(PY) -m pytest -q tests/python tests/e2e tests/worker tests/browser
 
 lint: lint-rust lint-python
 

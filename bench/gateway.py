@@ -7,23 +7,19 @@ round of each counts.
 
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-BIN = ROOT / "target/release"
+import servers
+from servers import BIN, cpu_seconds, free_port, running
+
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 CONNECTIONS = 32
-TICK = os.sysconf("SC_CLK_TCK")
 
 POLICY = """\
 environment = "development"
@@ -94,39 +90,6 @@ class Variant:
     refused: float = float("inf")
 
 
-def free_port() -> int:
-    """Ask the system for one."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
-@contextmanager
-def running(command: list[str], core: int, port: int) -> Iterator[int]:
-    """Run a server pinned to a core until the block ends."""
-    pinned = ["taskset", "-c", str(core), *command]
-    process = subprocess.Popen(pinned, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        else:
-            sys.exit(f"does not listen: {' '.join(command)}")
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
 def load(port: int, host: str, status: int, requests: int) -> None:
     """Send so many requests and check every answer's status."""
     command = ["taskset", "-c", "1", str(BIN / "load"), f"127.0.0.1:{port}", host]
@@ -154,8 +117,7 @@ def variants(folder: Path, upstream: str) -> Iterator[Variant]:
         command = [str(BIN / "buckler"), "serve", "--upstream", f"http://{upstream}"]
         command += ["--policy", str(policy), "--listen", f"127.0.0.1:{port}"]
         yield Variant(name, command, port, 400)
-    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-    if not Path(nginx).exists():
+    if servers.NGINX is None:
         print(
             "nginx is missing, so it is not compared (apt-get install nginx-light)", file=sys.stderr
         )
@@ -167,7 +129,7 @@ def variants(folder: Path, upstream: str) -> Iterator[Variant]:
             folder=folder, access=access, listen=f"127.0.0.1:{port}", upstream=upstream
         )
         config.write_text(text)
-        command = [nginx, "-c", str(config), "-p", str(folder), "-e", str(folder / "early.log")]
+        command = servers.nginx(config, folder)
         # 403: after a 400 nginx closes the connection, and the handshake would be what is measured.
         yield Variant(name, command, port, 403)
 
@@ -178,12 +140,12 @@ def main() -> None:
     upstream = f"127.0.0.1:{port}"
     with (
         tempfile.TemporaryDirectory() as name,
-        running([str(BIN / "trivial-upstream"), upstream], 1, port),
+        running([str(BIN / "trivial-upstream"), upstream], port, 1),
     ):
         compared = list(variants(Path(name), upstream))
         for _ in range(ROUNDS):
             for variant in compared:
-                with running(variant.command, 0, variant.port) as pid:
+                with running(variant.command, variant.port, 0) as pid:
                     cost = measure(pid, variant.port, "api.example.com", 200)
                     variant.proxied = min(variant.proxied, cost)
                     if variant.refusal is not None:

@@ -10,3 +10,14 @@ else
     echo "valgrind is missing, so instructions were not counted (apt-get install valgrind)" >&2
 fi
 python3 bench/gateway.py
+bash bench/package.sh
+export PYTHONPATH=.cache/package
+if command -v h2load >/dev/null; then
+    .venv/bin/python bench/app.py
+    .cache/bench/bin/python bench/inprocess.py
+else
+    echo "h2load is missing, so the app was not measured (apt-get install nghttp2-client)" >&2
+fi
+.venv/bin/python bench/idle.py
+taskset -c 0 .cache/bench/bin/python bench/inprocess_direct.py 2>/dev/null
+.cache/bench/bin/python bench/inprocess_memory.py 2>/dev/null

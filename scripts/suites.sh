@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # A command, and the Debian package that brings it.
-needed=(chromium:chromium nginx:nginx-light valgrind:valgrind npm:npm curl:curl)
+needed=(chromium:chromium nginx:nginx-light valgrind:valgrind npm:npm curl:curl
+    slowhttptest:slowhttptest testssl:testssl.sh h2load:nghttp2-client openssl:openssl)
 
 # Debian has the servers' programs where only root looks.
 export PATH=$PATH:/usr/sbin:/sbin
@@ -34,10 +35,14 @@ suite() { # what, then the command
     timeout --kill-after=10 1800 "$@"
 }
 
-suite "release build" cargo build --locked --quiet --release -p buckler -p buckler-bench
+# In one go, so that what the wheel is built of is built with the same features, and once.
+suite "release build" cargo build --locked --quiet --release -p buckler -p buckler-python -p buckler-bench
 suite "edges between the crates" cargo test --locked --quiet -p buckler-testkit --test architecture
 # The browser and the GiB meet what is released, not what is debugged.
 export E2E_BUCKLER=$PWD/target/release/buckler
 suite "browser" env E2E_BROWSER=required "${pytest[@]}" tests/browser
+suite "judges from outside" env PYTHONPATH=tests:tests/apps "$python" -m harness.judges
+suite "the wheel" "${pytest[@]}" tests/wheel
+suite "suites that others wrote" "${pytest[@]}" tests/suites
 suite "a GiB in flat memory" "${pytest[@]}" tests/e2e/test_large.py
 suite "instructions of a judgement" "$python" bench/budget.py

@@ -51,12 +51,17 @@ class Target:
 
     base_url: str
     tls: ssl.SSLContext | None
+    client_tls: ssl.SSLContext | None = None
+    """The client's own, which offers HTTP/2; what speaks over a socket of its own does not."""
+    websocket_tls: ssl.SSLContext | None = None
+    """That of WebSockets: see `quiet`."""
 
     def client(self) -> httpx.Client:
         """Open a client whose paths are relative to the app; proxies of the machine are ignored."""
         return httpx.Client(
             base_url=self.base_url,
-            verify=self.tls or True,
+            verify=self.client_tls or self.tls or True,
+            http2=self.client_tls is not None,
             timeout=REQUEST_SECONDS,
             trust_env=False,
         )
@@ -65,7 +70,7 @@ class Target:
         """Open a WebSocket; the caller closes it."""
         return connect(
             self.base_url.replace("http", "ws", 1) + path,
-            ssl=self.tls,
+            ssl=self.websocket_tls or self.tls,
             proxy=None,
             additional_headers=headers,
             open_timeout=REQUEST_SECONDS,
@@ -96,6 +101,17 @@ class Target:
             connection.close()
 
 
+def quiet(tls: ssl.SSLContext) -> ssl.SSLContext:
+    """Keep a server from speaking first.
+
+    The client of WebSockets reads in one thread and writes in another, which Python's ssl does not
+    bear while a ticket of TLS 1.3 is on its way: what is written then may be lost (seen with any
+    server). TLS 1.2 sends none behind the handshake.
+    """
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    return tls
+
+
 def tls_context(prefix: str) -> ssl.SSLContext:
     """Build what `<PREFIX>_CA` and `<PREFIX>_INSECURE` ask for."""
     context = ssl.create_default_context(cafile=os.environ.get(f"{prefix}_CA"))
@@ -113,7 +129,14 @@ def live_target(
     given = os.environ.get(f"{prefix}_BASE_URL")
     if given:
         base_url = given.rstrip("/")
-        yield Target(base_url, tls_context(prefix) if base_url.startswith("https:") else None)
+        tls = tls_context(prefix) if base_url.startswith("https:") else None
+        http2 = tls is not None and os.environ.get("LIVE_HTTP2") == "1"
+        yield Target(
+            base_url,
+            tls,
+            tls_context(prefix) if http2 else None,
+            quiet(tls_context(prefix)) if tls is not None else None,
+        )
         return
     log = work_dir / "uvicorn.log"
     command = [sys.executable, "-m", "uvicorn", app, "--app-dir", str(app_dir)]

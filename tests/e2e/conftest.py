@@ -36,7 +36,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, issued: Issued) -> Iterator[G
 
 
 @pytest.fixture
-def serving(tmp_path: Path, issued: Issued) -> Iterator[Serving]:
-    """Starts gateways for one test."""
+def serving(tmp_path: Path, issued: Issued, request: pytest.FixtureRequest) -> Iterator[Serving]:
+    """Starts gateways for one test, over uvicorn unless the test is parametrised."""
     with ExitStack() as stack:
-        yield Serving(tmp_path, stack, issued)
+        yield Serving(tmp_path, stack, issued, getattr(request, "param", "uvicorn"))

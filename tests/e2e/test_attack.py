@@ -6,15 +6,11 @@ R02 R03 R05 R07 R08 R11 R42 R61
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 from harness.attacks import ATTACKS, CANARY, Attack
 from harness.certificates import Issued
-from harness.gateway import Gateway, running
-from harness.places import FIXTURES
+from harness.recorded import Recorded, recording
 from harness.until import until
 
 COMMON = """
@@ -28,45 +24,22 @@ origins = ["https://app.example.com"]
 """
 
 
-@dataclass(frozen=True)
-class Fortress:
-    """A gateway before an app that writes down what it receives."""
-
-    gateway: Gateway
-    record: Path
-
-    def received(self) -> list[dict[str, Any]]:
-        if not self.record.exists():
-            return []
-        lines = [json.loads(line) for line in self.record.read_text().splitlines()]
-        return [line for line in lines if not line["target"].startswith("/.e2e/")]
-
-
 @pytest.fixture(scope="module", params=["plain", "tls"])
 def fortress(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, issued: Issued
-) -> Iterator[Fortress]:
+) -> Iterator[Recorded]:
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "tls":
         policy, authority = COMMON + issued.policy(), issued.authority
     else:
         policy = f'environment = "development"\n{COMMON}[server.tls]\nmode = "off"\n'
         authority = None
-    record = folder / "received.jsonl"
-    with running(
-        folder,
-        "recorder:app",
-        FIXTURES,
-        policy=policy,
-        environment={"E2E_RECORD": str(record)},
-        authority=authority,
-        arguments=["--workers", "1"],
-    ) as gateway:
-        yield Fortress(gateway, record)
+    with recording(folder, policy, authority) as recorded:
+        yield recorded
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name[:40])
-def test_one_right_answer_one_line_and_never_the_app(fortress: Fortress, attack: Attack) -> None:
+def test_one_right_answer_one_line_and_never_the_app(fortress: Recorded, attack: Attack) -> None:
     gateway = fortress.gateway
     received, lines = fortress.received(), gateway.requests()
     with gateway.wire() as wire:
@@ -106,7 +79,7 @@ HARMLESS = [
 ]
 
 
-def test_what_is_only_unusual_passes_byte_for_byte(fortress: Fortress) -> None:
+def test_what_is_only_unusual_passes_byte_for_byte(fortress: Recorded) -> None:
     # R42: the judged bytes are the forwarded bytes
     before = len(fortress.received())
     for target in HARMLESS:
@@ -114,7 +87,7 @@ def test_what_is_only_unusual_passes_byte_for_byte(fortress: Fortress) -> None:
     assert [line["target"] for line in fortress.received()[before:]] == HARMLESS
 
 
-def test_a_secret_in_an_admitted_request_is_in_no_log(fortress: Fortress) -> None:
+def test_a_secret_in_an_admitted_request_is_in_no_log(fortress: Recorded) -> None:
     # R61: header, cookie, query, path, body, user information of a URL in a field
     gateway = fortress.gateway
     body = json.dumps({"password": CANARY, "card": "4111 1111 1111 1111"}).encode()
@@ -137,7 +110,7 @@ def test_a_secret_in_an_admitted_request_is_in_no_log(fortress: Fortress) -> Non
     assert CANARY not in gateway.printed() + gateway.told()
 
 
-def test_a_smuggled_request_behind_a_good_one_is_its_own(fortress: Fortress) -> None:
+def test_a_smuggled_request_behind_a_good_one_is_its_own(fortress: Recorded) -> None:
     # R02: what follows a body is a request and nothing else
     gateway = fortress.gateway
     before = len(fortress.received())
@@ -155,7 +128,7 @@ def test_a_smuggled_request_behind_a_good_one_is_its_own(fortress: Fortress) -> 
     assert received[0]["body"] == inner
 
 
-def test_a_body_that_grows_too_long_never_ends_for_the_app(fortress: Fortress) -> None:
+def test_a_body_that_grows_too_long_never_ends_for_the_app(fortress: Recorded) -> None:
     # R08: it is counted while it streams, and what streams has reached the app
     gateway = fortress.gateway
     before, lines = len(fortress.received()), len(gateway.requests())
@@ -174,7 +147,7 @@ def test_a_body_that_grows_too_long_never_ends_for_the_app(fortress: Fortress) -
     assert [line["target"] for line in fortress.received()[before:]] == ["unfinished"]
 
 
-def test_a_connection_that_says_nothing_costs_nothing(fortress: Fortress) -> None:
+def test_a_connection_that_says_nothing_costs_nothing(fortress: Recorded) -> None:
     # R08: no answer, no line, no harm
     lines = len(fortress.gateway.requests())
     wires = [fortress.gateway.wire() for _ in range(20)]

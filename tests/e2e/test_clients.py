@@ -49,7 +49,8 @@ def test_curl(shop: Gateway) -> None:
     both = curl(shop, "-w", "%{num_connects} ", f"{url}/health", f"{url}/health")
     assert both.endswith("0 ")
     head = curl(shop, "-I", f"{url}/health")
-    assert head.startswith("HTTP/1.1 200")
+    assert head.startswith("HTTP/2 200")
+    assert curl(shop, "--http1.1", "-I", f"{url}/health").startswith("HTTP/1.1 200")
     assert "content-length: 15" in head
 
 

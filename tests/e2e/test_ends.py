@@ -7,7 +7,7 @@ import pytest
 from harness import processes
 from harness.gateway import Gateway, refuses
 from harness.raw import Answer, TruncatedError
-from harness.serving import PLAIN, Serving
+from harness.serving import BOTH_SERVERS, PLAIN, Serving
 from harness.until import until
 
 IN_FLIGHT = 24
@@ -18,6 +18,7 @@ def waiting(gateway: Gateway) -> int:
         return len(client.get("/open").json()["open"])
 
 
+@BOTH_SERVERS
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
 def test_sigterm_loses_no_request(serving: Serving, secured: bool) -> None:
     # R09
@@ -48,6 +49,7 @@ def test_sigterm_loses_no_request(serving: Serving, secured: bool) -> None:
     assert processes.marked(gateway.run) == set()
 
 
+@BOTH_SERVERS
 def test_an_idle_gateway_ends_at_once_and_leaves_nothing(serving: Serving) -> None:
     # R09
     gateway = serving.serve("live:app", PLAIN, "--workers", "3")

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from harness.certificates import Issued
 from harness.gateway import Gateway, running
+from harness.serving import SHOP_POLICY
 from harness.suites import SHOP_APP
 from live_server import RawResponse, Target, live_target
 
@@ -167,7 +168,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, issued: Issued) -> Iterator[B
             folder / "gateway",
             SHOP_APP.target,
             SHOP_APP.folder,
-            policy='[server]\nhosts = ["127.0.0.1"]\n' + issued.policy(),
+            policy='[contract]\ndocs = "open"\n' + SHOP_POLICY + issued.policy(),
             environment={**SHOP_APP.environment(folder / "guarded"), **SAME_ORDER},
             authority=issued.authority,
             arguments=["--workers", "1"],

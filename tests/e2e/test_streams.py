@@ -11,7 +11,7 @@ from harness import processes
 from harness.gateway import Gateway
 from harness.places import PATIENCE
 from harness.raw import TruncatedError
-from harness.serving import PLAIN, Serving
+from harness.serving import BOTH_SERVERS, PLAIN, Serving
 from harness.until import until
 from websockets.exceptions import ConnectionClosed
 
@@ -59,6 +59,7 @@ def test_events_arrive_one_by_one(serving: Serving, secured: bool) -> None:
     assert received == list(range(20))
 
 
+@BOTH_SERVERS
 def test_a_body_arrives_piece_by_piece(live: Gateway) -> None:
     # R08, R80: each piece is sent only after the app has the one before it
     with live.client() as client, live.client() as other:
@@ -90,6 +91,7 @@ def test_a_stream_outlives_the_deadline_for_its_first_byte(serving: Serving) -> 
         assert list(ids) == [1]
 
 
+@BOTH_SERVERS
 def test_a_client_that_leaves_ends_the_stream_in_the_app(live: Gateway) -> None:
     # R09
     with live.client() as client, client.stream("GET", "/events/left/2") as response:
@@ -117,6 +119,7 @@ def test_open_streams_of_the_shop_fall_when_clients_leave(shop: Gateway) -> None
     until("all are closed", lambda: open_streams() == 0)
 
 
+@BOTH_SERVERS
 def test_an_upload_that_breaks_off_ends_in_the_app(live: Gateway) -> None:
     # R08, R09
     with live.wire() as wire:
@@ -129,6 +132,7 @@ def test_an_upload_that_breaks_off_ends_in_the_app(live: Gateway) -> None:
     ended(live, "broken")
 
 
+@BOTH_SERVERS
 def test_a_websocket_ends_on_both_sides(live: Gateway) -> None:
     # R09
     with live.target.websocket("/socket/leaving") as socket:
@@ -142,6 +146,7 @@ def test_a_websocket_ends_on_both_sides(live: Gateway) -> None:
         ended(live, "torn")
 
 
+@BOTH_SERVERS
 def test_the_death_of_a_worker_truncates_and_never_ends_cleanly(live: Gateway) -> None:
     # R09: what it had in hands is lost and says so, and nothing else is
     with live.wire() as wire, live.target.websocket("/socket/orphan") as socket:

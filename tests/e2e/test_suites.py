@@ -1,35 +1,18 @@
 """The apps' own suites through the gateway; differences.toml says all that is different."""
 
-import tomllib
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from harness import certificates, suites
 from harness.gateway import running
+from harness.listed import AS_PRODUCTION, BY_DEFAULT, GRANIAN, HTTP2, entries, hold
 from harness.suites import App, Ended
 
 pytestmark = pytest.mark.timeout(suites.SUITE_SECONDS)
 
-DIFFERENCES = Path(__file__).with_name("differences.toml")
-KEYS = {"app", "test", "environments", "outcome", "refused", "requirement", "reason"}
-BOTH = ["development", "production"]
-ENVIRONMENTS = [*BOTH, "monitor"]
-
-Different = dict[str, tuple[str, tuple[str, ...]]]
-"""Outcome and refusals, by test."""
-
-
-def listed(app: App, environment: str) -> Different:
-    found: Different = {}
-    for entry in tomllib.loads(DIFFERENCES.read_text())["difference"]:
-        assert set(entry) <= KEYS, entry
-        assert entry["requirement"], entry
-        assert entry["reason"], entry
-        if entry["app"] == app.name and environment in entry.get("environments", BOTH):
-            assert entry["test"] not in found, f"{entry['test']} stands twice"
-            found[entry["test"]] = (entry["outcome"], tuple(entry.get("refused", [])))
-    return found
+ENVIRONMENTS = [*BY_DEFAULT, "monitor"]
+GRANIAN_APPS = (suites.SHOP_APP, suites.BOARD_APP)
+"""Routes and WebSockets; the rest would say nothing new of the server."""
 
 
 def policy(app: App, environment: str, issued: certificates.Issued) -> str:
@@ -42,6 +25,8 @@ def policy(app: App, environment: str, issued: certificates.Issued) -> str:
         server += 'hosts = ["127.0.0.1"]\n'
     if environment != "development":
         server += issued.policy()
+    if environment == GRANIAN:
+        server += '[app]\nserver = "granian"\n'
     return ('mode = "monitor"\n' if environment == "monitor" else "") + server
 
 
@@ -67,31 +52,27 @@ def ended(
                 environment=app.environment(folder / "data"),
                 authority=None if environment == "development" else issued.authority,
             ) as gateway:
-                known[key] = suites.run(app, gateway, folder)
+                known[key] = suites.run(app, gateway, folder, http2=environment == HTTP2)
         return known[key]
 
     return run
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-@pytest.mark.parametrize("app", suites.ALL, ids=lambda app: app.name)
+WHERE = [
+    *((app, environment) for environment in ENVIRONMENTS for app in suites.ALL),
+    *((app, GRANIAN) for app in GRANIAN_APPS),
+    *((app, HTTP2) for app in suites.ALL),
+]
+
+
+@pytest.mark.parametrize(
+    ("app", "environment"), WHERE, ids=lambda part: getattr(part, "name", part)
+)
 def test_a_suite_passes_but_for_what_is_listed(
     app: App, environment: str, ended: Callable[[App, str], dict[str, Ended]]
 ) -> None:
     # R04, R11, R80: under the defaults a working app keeps working
-    tests = ended(app, environment)
-    assert len(tests) > 30, "the suite was not collected"
-    different: Different = {
-        test: (end.outcome, end.refused)
-        for test, end in tests.items()
-        if end.outcome != "passed" or end.refused
-    }
-    wanted = listed(app, environment)
-    unlisted = {test: end for test, end in different.items() if wanted.get(test) != end}
-    why = "\n".join(f"{test}\n{tests[test].why}" for test in unlisted)
-    assert not unlisted, f"not listed in {DIFFERENCES.name}: {unlisted}\n{why}"
-    gone = {test: end for test, end in wanted.items() if different.get(test) != end}
-    assert not gone, f"listed in {DIFFERENCES.name}, and no longer so: {gone}"
+    hold(app, environment, ended(app, environment))
 
 
 @pytest.mark.parametrize("app", suites.ALL, ids=lambda app: app.name)
@@ -110,7 +91,7 @@ def test_monitoring_records_what_enforcing_refuses(
 
 
 def test_every_entry_names_a_known_app_and_environment() -> None:
-    for entry in tomllib.loads(DIFFERENCES.read_text())["difference"]:
+    for entry in entries():
         assert entry["app"] in {app.name for app in suites.ALL}, entry
-        assert set(entry.get("environments", BOTH)) <= set(ENVIRONMENTS), entry
+        assert set(entry.get("environments", BY_DEFAULT)) <= {*ENVIRONMENTS, *AS_PRODUCTION}, entry
         assert entry["outcome"] in {"passed", "failed"}, entry

@@ -194,8 +194,14 @@ ATTACKS: list[Attack] = [
         "R07",
     ),
     Attack(
-        "gzip",
+        "gzip that is none",
         post(b"\x1f\x8b", "Content-Type: application/json", "Content-Encoding: gzip"),
+        *MALFORMED,
+        "R07",
+    ),
+    Attack(
+        "unknown coding",
+        post(b"{}", "Content-Type: application/json", "Content-Encoding: compress"),
         415,
         "unsupported_media_type",
         "R07",

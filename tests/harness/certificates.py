@@ -29,6 +29,7 @@ def issue(folder: Path, *names: str) -> Issued:
     leaf = authority.issue_cert(*names)
     issued = Issued(folder / "chain.pem", folder / "key.pem", folder / "ca.pem")
     issued.chain.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+    issued.key.touch(0o600)
     leaf.private_key_pem.write_to_path(issued.key)
     authority.cert_pem.write_to_path(issued.authority)
     return issued

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from live_server import Target
+from live_server import Target, quiet
 
 from harness import processes
 from harness.certificates import trusting
@@ -80,7 +80,8 @@ class Gateway:
     @property
     def target(self) -> Target:
         """The same for the tests of the apps."""
-        return Target(self.base_url, self.tls)
+        tls, other = self.tls, self.tls
+        return Target(self.base_url, tls, websocket_tls=None if other is None else quiet(other))
 
     def client(self, **options: Any) -> httpx.Client:  # noqa: ANN401 - httpx' own
         """Open a client whose paths are relative to the gateway."""
@@ -182,19 +183,55 @@ def running(
     authority: Path | None = None,
     arguments: Sequence[str] = (),
 ) -> Iterator[Gateway]:
-    """Serve `app` for as long as the block lasts. The log is JSON, whatever the environment."""
+    """Serve `app` for as long as the block lasts."""
+    line = command(app, app_dir, written(folder, policy), dev, arguments)
+    with started(folder, line, environment, authority) as gateway:
+        yield gateway
+
+
+@contextmanager
+def before(
+    folder: Path,
+    upstream: str,
+    policy: str,
+    *,
+    environment: Mapping[str, str] | None = None,
+    authority: Path | None = None,
+) -> Iterator[Gateway]:
+    """Stand before what listens elsewhere for as long as the block lasts."""
+    line = [str(BUCKLER), "serve", "--upstream", upstream, "--listen", "127.0.0.1:0"]
+    line += ["--policy", str(written(folder, policy))]
+    with started(folder, line, environment, authority) as gateway:
+        yield gateway
+
+
+def written(folder: Path, policy: str | None) -> Path | None:
+    """Write the policy down, if there is one."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = None
-    if policy is not None:
-        file = folder / "buckler.toml"
-        file.write_text(policy)
+    if policy is None:
+        return None
+    file = folder / "buckler.toml"
+    file.write_text(policy)
+    return file
+
+
+@contextmanager
+def started(
+    folder: Path,
+    line: Sequence[str],
+    environment: Mapping[str, str] | None,
+    authority: Path | None,
+    descriptors: Sequence[int] = (),
+) -> Iterator[Gateway]:
+    """Run the command for as long as the block lasts. The log is JSON, whatever it is told."""
     run = uuid.uuid4().hex
     out, err = folder / "log.jsonl", folder / "told.txt"
     variables = {processes.MARK: run, "BUCKLER_LOG__FORMAT": "json", **(environment or {})}
     with out.open("wb") as out_sink, err.open("wb") as err_sink:
         process = subprocess.Popen(
-            command(app, app_dir, file, dev, arguments),
+            line,
             cwd=folder,
+            pass_fds=descriptors,
             env=clean_environment(variables),
             stdin=subprocess.DEVNULL,
             stdout=out_sink,

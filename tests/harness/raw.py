@@ -128,6 +128,13 @@ class Wire:
         assert self.exactly(2) == b"\r\n"
         return data
 
+    def rest(self) -> bytes:
+        """Read whatever comes, to the end."""
+        while len(self._buffer) <= MOST and self.more():
+            pass
+        received, self._buffer = self._buffer, b""
+        return received
+
     def closed(self) -> bool:
         """Tell whether the peer ends the connection without another byte."""
         return not self._buffer and not self.more()

@@ -3,6 +3,8 @@
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from harness.certificates import Issued
 from harness.gateway import Gateway, running
 from harness.places import FIXTURES
@@ -17,13 +19,17 @@ environment = "development"
 mode = "off"
 """
 
+BOTH_SERVERS = pytest.mark.parametrize("serving", ["uvicorn", "granian"], indirect=True)
+"""For what has to be the same whatever serves the app."""
+
 
 class Serving:
     """Starts gateways that end with the test."""
 
-    def __init__(self, folder: Path, stack: ExitStack, issued: Issued) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, issued: Issued, server: str) -> None:
         self.folder = folder
         self.issued = issued
+        self.server = server
         self._stack = stack
         self._count = 0
 
@@ -45,7 +51,7 @@ class Serving:
                 policy=policy,
                 environment=environment,
                 authority=authority,
-                arguments=arguments or ["--workers", "1"],
+                arguments=[*(arguments or ["--workers", "1"]), "--server", self.server],
             )
         )
 
@@ -62,6 +68,6 @@ class Serving:
                 policy=policy,
                 environment=SHOP_APP.environment(folder / "data"),
                 authority=authority,
-                arguments=arguments,
+                arguments=[*arguments, "--server", self.server],
             )
         )

@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
-from harness.gateway import Gateway, clean_environment
+from harness.gateway import clean_environment
 from harness.outcomes import MARK
 from harness.places import APPS, ROOT, SHOP
 from harness.until import until
@@ -50,6 +51,17 @@ class App:
             )
 
 
+class Deployment(Protocol):
+    """Where an app answers, and what the log says: the gateway, or a server with us in the app."""
+
+    base_url: str
+    authority: Path | None
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Give the log's whole lines so far."""
+        ...
+
+
 SHOP_APP = App("shop", "shop.main:app", SHOP, "SHOP")
 BOARD_APP = App("board", "board.main:app", APPS / "board", "APP")
 FORMS_APP = App("forms", "forms.main:app", APPS / "forms", "APP")
@@ -67,15 +79,18 @@ class Ended:
     why: str
 
 
-def run(app: App, gateway: Gateway, folder: Path, more: Sequence[str] = ()) -> dict[str, Ended]:
+def run(
+    app: App, deployment: Deployment, folder: Path, more: Sequence[str] = (), *, http2: bool = False
+) -> dict[str, Ended]:
     """Run the app's suite through the gateway; the keys are the tests' ids below its folder."""
     outcomes = folder / "outcomes.jsonl"
-    authority = "" if gateway.authority is None else str(gateway.authority)
+    authority = "" if deployment.authority is None else str(deployment.authority)
     variables: Mapping[str, str] = {
-        f"{app.prefix}_BASE_URL": gateway.base_url,
+        f"{app.prefix}_BASE_URL": deployment.base_url,
         "E2E_OUTCOMES": str(outcomes),
-        "E2E_BASE_URL": gateway.base_url,
+        "E2E_BASE_URL": deployment.base_url,
         "E2E_CA": authority,
+        "LIVE_HTTP2": "1" if http2 else "0",
         **({f"{app.prefix}_CA": authority} if authority else {}),
     }
     done = subprocess.run(
@@ -91,7 +106,7 @@ def run(app: App, gateway: Gateway, folder: Path, more: Sequence[str] = ()) -> d
         timeout=SUITE_SECONDS,
     )
     assert done.returncode in (0, 1), f"the suite did not run:\n{done.stdout}{done.stderr}"
-    refused, monitored = findings(gateway)
+    refused, monitored = findings(deployment)
     base = f"{app.folder.relative_to(ROOT)}/"
     ended = {}
     for text in outcomes.read_text().splitlines():
@@ -110,17 +125,17 @@ Findings = defaultdict[int, set[str]]
 """Status and code, by the number of the test that they belong to."""
 
 
-def findings(gateway: Gateway) -> tuple[Findings, Findings]:
+def findings(deployment: Deployment) -> tuple[Findings, Findings]:
     """Read from the log what was refused, or failed, and what was recorded and let pass."""
 
     def whole() -> bool:
-        return any(line.get("target") == f"{MARK}0" for line in gateway.lines())
+        return any(line.get("target") == f"{MARK}0" for line in deployment.lines())
 
     until("the log shows the suite's end", whole)
     number = 0
     refused: Findings = defaultdict(set)
     monitored: Findings = defaultdict(set)
-    for line in gateway.lines():
+    for line in deployment.lines():
         if line["event"] != "request":
             continue
         if line["target"].startswith(MARK):

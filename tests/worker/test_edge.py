@@ -1,4 +1,4 @@
-"""The shim between uvicorn and the app: what the app sees, and who never reaches it."""
+"""The shim between the server and the app: what the app sees, and who never reaches it."""
 
 import asyncio
 from typing import Any
@@ -26,7 +26,7 @@ class Recorder:
 
 
 def scope_of(kind: str, headers: Headers, **more: object) -> Scope:
-    """What uvicorn makes of a connection over a Unix socket."""
+    """What a server makes of a connection over a Unix socket."""
     return {
         "type": kind,
         "scheme": "ws" if kind == "websocket" else "http",

@@ -12,8 +12,10 @@ use smallvec::SmallVec;
 use crate::answer::headers::REQUEST_ID;
 use crate::body::BodyInspector;
 use crate::exchange::Exchange;
-use crate::facts::{Facts, RequestId};
-use crate::stage::{Client as ClientStage, Content, Cors, Framing, HeadLimits, Host, Https, MediaTypes, Path, Proof};
+use crate::facts::RequestId;
+use crate::stage::{
+    Client as ClientStage, Content, Cors, Docs, Framing, HeadLimits, Host, Https, MediaTypes, Path, Proof,
+};
 
 /// One proof of each stage: this cannot be built by whoever forgot one.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub(crate) struct Proofs {
     pub(crate) host: Proof<Host>,
     pub(crate) https: Proof<Https>,
     pub(crate) path: Proof<Path>,
+    pub(crate) docs: Proof<Docs>,
     pub(crate) cors: Proof<Cors>,
     pub(crate) content: Proof<Content>,
     pub(crate) media_types: Proof<MediaTypes>,
@@ -33,7 +36,8 @@ pub(crate) struct Proofs {
 /// Leave to call the app once.
 #[derive(Debug)]
 pub struct Admission {
-    edits: RequestEdits,
+    removal: Removal,
+    host: HostField,
     inspector: BodyInspector,
     exchange: Exchange,
     _proofs: Proofs,
@@ -44,6 +48,13 @@ pub struct Admission {
 pub struct RequestEdits {
     removal: Removal,
     set: SmallVec<[(HeaderName, HeaderValue); 5]>,
+}
+
+/// What becomes of the line that the app reads its host from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HostField {
+    AsItIs,
+    Rewritten,
 }
 
 /// Which lines of the request go before ours are set.
@@ -85,13 +96,52 @@ impl RequestEdits {
 }
 
 impl Admission {
-    pub(crate) fn new(proofs: Proofs, edits: RequestEdits, inspector: BodyInspector, exchange: Exchange) -> Self {
-        Self { edits, inspector, exchange, _proofs: proofs }
+    pub(crate) fn new(
+        proofs: Proofs,
+        head: &Head<'_>,
+        client: &Client<'_>,
+        inspector: BodyInspector,
+        exchange: Exchange,
+    ) -> Self {
+        let removal = match (head.spoofable(), client.source) {
+            (false, _) => Removal::Nothing,
+            (true, Source::TrustedProxy) => Removal::SpoofableButPrefix,
+            (true, Source::Connection | Source::Unsolicited) => Removal::Spoofable,
+        };
+        let known = exchange.facts().host.as_ref().map(HeaderValue::as_bytes);
+        let host = match known {
+            Some(known) if head.first(Field::Host) != Some(known) => HostField::Rewritten,
+            Some(_) | None => HostField::AsItIs,
+        };
+        Self { removal, host, inspector, exchange, _proofs: proofs }
     }
 
     /// What to change in the request before the app sees it.
-    pub fn edits(&self) -> &RequestEdits {
-        &self.edits
+    ///
+    /// The app is told about the client by fields that nobody but us has written.
+    pub fn edits(&self) -> RequestEdits {
+        let facts = self.exchange.facts();
+        let mut set: SmallVec<[(HeaderName, HeaderValue); 5]> = SmallVec::new();
+        set.push((REQUEST_ID, facts.request_id.header_value()));
+        if let Peer::Ip(address) = facts.peer
+            && let Some(value) = address_value(address.ip().to_canonical())
+        {
+            set.push((X_FORWARDED_FOR, value));
+        }
+        set.push((X_FORWARDED_PROTO, HeaderValue::from_static(facts.scheme.as_str())));
+        if let Some(host) = &facts.host {
+            if self.host == HostField::Rewritten {
+                set.push((header::HOST, host.clone()));
+            }
+            set.push((X_FORWARDED_HOST, host.clone()));
+        }
+        RequestEdits { removal: self.removal, set }
+    }
+
+    /// Whether [`Self::edits`] change what the client has sent: it claims what only the edge may say, or its host
+    /// is spelled otherwise. A host that tells the app about the client in another way has nothing to do if not.
+    pub fn changes_what_came(&self) -> bool {
+        self.removal != Removal::Nothing || self.host == HostField::Rewritten
     }
 
     /// The name of the exchange.
@@ -113,30 +163,6 @@ impl Admission {
     pub fn into_parts(self) -> (BodyInspector, Exchange) {
         (self.inspector, self.exchange)
     }
-}
-
-/// The app is told about the client by fields that nobody but us has written.
-pub(crate) fn request_edits(head: &Head<'_>, facts: &Facts, client: &Client<'_>) -> RequestEdits {
-    let removal = match (head.spoofable(), client.source) {
-        (false, _) => Removal::Nothing,
-        (true, Source::TrustedProxy) => Removal::SpoofableButPrefix,
-        (true, Source::Connection | Source::Unsolicited) => Removal::Spoofable,
-    };
-    let mut set: SmallVec<[(HeaderName, HeaderValue); 5]> = SmallVec::new();
-    set.push((REQUEST_ID, facts.request_id.header_value()));
-    if let Peer::Ip(address) = facts.peer
-        && let Some(value) = address_value(address.ip().to_canonical())
-    {
-        set.push((X_FORWARDED_FOR, value));
-    }
-    set.push((X_FORWARDED_PROTO, HeaderValue::from_static(facts.scheme.as_str())));
-    if let Some(host) = &facts.host {
-        if head.first(Field::Host) != Some(host.as_bytes()) {
-            set.push((header::HOST, host.clone()));
-        }
-        set.push((X_FORWARDED_HOST, host.clone()));
-    }
-    RequestEdits { removal, set }
 }
 
 /// Longest textual address: an IPv4-mapped one, all groups written out.

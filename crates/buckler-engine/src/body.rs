@@ -1,9 +1,12 @@
 //! The request body, judged as it streams.
 
+use buckler_inspect::coding::{CodingFault, ExpandLimits, Expanded, Expander};
 use buckler_inspect::json::{JsonFault, JsonLimits, JsonScanner};
 use buckler_policy::settings::Mode;
 
-use crate::check::{content, json};
+use crate::check::content::{self, Announced};
+use crate::check::json;
+use crate::reason::Reason;
 use crate::stage::{Finding, Stage, Violation};
 
 /// What a host has to do with a body while it is judged.
@@ -16,15 +19,36 @@ pub enum BodyPlan {
     Hold,
 }
 
+/// How far a body was judged by one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// All that was handed over.
+    Whole,
+    /// So many bytes of the piece, which expand to more than one call should deal with: let others have their turn,
+    /// then hand over the rest, which may be nothing.
+    Part(usize),
+}
+
 /// Judges one request body. Made by an [`crate::Admission`].
 #[derive(Debug)]
 pub struct BodyInspector {
     mode: Mode,
     max: u64,
     seen: u64,
+    announced: Whether,
+    /// For a compressed body that is inspected.
+    expander: Option<Box<Expander>>,
     scanner: Option<Box<JsonScanner>>,
     /// Set once something was found in monitor mode: from then on everything passes.
     monitored: Option<Box<Finding>>,
+}
+
+/// Whether the head says that there is a body. A host that hears of one only when it comes, as the server of an ASGI app
+/// may, must not be talked past the rules of its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whether {
+    Announced,
+    Unannounced,
 }
 
 /// The compiled part of `[content]` that bodies are judged by.
@@ -32,13 +56,35 @@ pub struct BodyInspector {
 pub(crate) struct BodyRules {
     pub(crate) mode: Mode,
     pub(crate) max: u64,
+    pub(crate) ratio: u32,
     pub(crate) json: JsonLimits,
 }
 
+/// What is wrong while a body is expanded.
+#[derive(Clone, Copy)]
+enum Fault {
+    Coding(CodingFault),
+    Json(JsonFault),
+}
+
+impl From<CodingFault> for Fault {
+    fn from(fault: CodingFault) -> Self {
+        Self::Coding(fault)
+    }
+}
+
 impl BodyInspector {
-    pub(crate) fn new(rules: &BodyRules, is_json: bool) -> Self {
-        let scanner = is_json.then(|| Box::new(JsonScanner::new(rules.json)));
-        Self { mode: rules.mode, max: rules.max, seen: 0, scanner, monitored: None }
+    pub(crate) fn new(rules: &BodyRules, announced: &Announced<'_>) -> Self {
+        let (expander, scanner) = match announced {
+            Announced::Nothing | Announced::Untyped | Announced::Typed(_) => (None, None),
+            Announced::Json(_, codings) => {
+                let limits = ExpandLimits { expanded: rules.max, ratio: rules.ratio };
+                let expander = (!codings.is_none()).then(|| Box::new(Expander::new(*codings, limits)));
+                (expander, Some(Box::new(JsonScanner::new(rules.json))))
+            }
+        };
+        let whether = if *announced == Announced::Nothing { Whether::Unannounced } else { Whether::Announced };
+        Self { mode: rules.mode, max: rules.max, seen: 0, announced: whether, expander, scanner, monitored: None }
     }
 
     /// What the host has to do.
@@ -46,7 +92,7 @@ impl BodyInspector {
         if self.scanner.is_some() && self.mode == Mode::Enforce { BodyPlan::Hold } else { BodyPlan::Stream }
     }
 
-    /// Bytes seen so far.
+    /// Bytes seen so far, as they were sent.
     pub fn seen(&self) -> u64 {
         self.seen
     }
@@ -57,47 +103,90 @@ impl BodyInspector {
         self.scanner.as_ref().map_or(0, |scanner| scanner.memory())
     }
 
-    /// Takes the next piece.
+    /// Bytes that expanding the body takes at the moment, at most.
+    pub fn expanding_memory(&self) -> usize {
+        self.expander.as_ref().map_or(0, |expander| expander.memory())
+    }
+
+    /// Expands no further, since the host has no memory for it. For a body that is only monitored; one that is held
+    /// ends its exchange instead.
+    pub fn give_up(&mut self) {
+        (self.expander, self.scanner) = (None, None);
+        let detail = "no memory was left to expand the body";
+        let violation = Violation::fixed(Reason::Overloaded, detail);
+        self.monitored.get_or_insert_with(|| Box::new(Finding { stage: Stage::Content, violation }));
+    }
+
+    /// Takes the next piece, or what is left of it.
     ///
     /// # Errors
     /// The finding that ends the exchange; no further piece may be passed on.
-    pub fn push(&mut self, piece: &[u8]) -> Result<(), Box<Finding>> {
+    pub fn push(&mut self, piece: &[u8]) -> Result<Judged, Box<Finding>> {
+        let before = self.seen;
         self.seen = self.seen.saturating_add(piece.len() as u64);
         if self.monitored.is_some() {
-            return Ok(());
+            return Ok(Judged::Whole);
+        }
+        if self.announced == Whether::Unannounced && !piece.is_empty() {
+            return self.found(Stage::Content, content::unannounced());
         }
         if self.seen > self.max {
             return self.found(Stage::Content, content::too_large());
         }
-        match self.scanner.as_mut().map(|scanner| scanner.push(piece)) {
-            Some(Err(fault)) => self.found(Stage::Json, json::violation(&fault)),
-            Some(Ok(())) | None => Ok(()),
+        let Some(scanner) = &mut self.scanner else { return Ok(Judged::Whole) };
+        let pushed = match &mut self.expander {
+            None => scanner.push(piece).map(|()| Expanded::Whole).map_err(Fault::Json),
+            Some(expander) => expander.push(piece, |part| scanner.push(part).map_err(Fault::Json)),
+        };
+        match pushed {
+            Ok(Expanded::Whole) => Ok(Judged::Whole),
+            Ok(Expanded::Part(taken)) => {
+                self.seen = before.saturating_add(taken as u64);
+                Ok(Judged::Part(taken))
+            }
+            Err(fault) => self.fault(fault),
         }
     }
 
-    /// Says that there are no more pieces.
+    /// Says that there are no more pieces. [`Judged::Part`]: say it again.
     ///
     /// # Errors
     /// As for [`Self::push`].
-    pub fn finish(&mut self) -> Result<(), Box<Finding>> {
-        let Some(scanner) = self.scanner.take() else { return Ok(()) };
+    pub fn finish(&mut self) -> Result<Judged, Box<Finding>> {
         // No body at all is for the app to judge: many clients name a type and send nothing.
         if self.monitored.is_some() || self.seen == 0 {
-            return Ok(());
+            return Ok(Judged::Whole);
         }
-        match scanner.finish() {
-            Ok(_) | Err(JsonFault::Empty { offset: 0 }) => Ok(()),
-            Err(fault) => self.found(Stage::Json, json::violation(&fault)),
+        let Some(scanner) = &mut self.scanner else { return Ok(Judged::Whole) };
+        if let Some(expander) = &mut self.expander {
+            match expander.finish(|part| scanner.push(part).map_err(Fault::Json)) {
+                Ok(Expanded::Whole) => self.expander = None,
+                Ok(Expanded::Part(_)) => return Ok(Judged::Part(0)),
+                Err(fault) => return self.fault(fault),
+            }
+        }
+        match self.scanner.take().map(|scanner| scanner.finish()) {
+            None | Some(Ok(_) | Err(JsonFault::Empty { offset: 0 })) => Ok(Judged::Whole),
+            Some(Err(fault)) => self.fault(Fault::Json(fault)),
         }
     }
 
-    fn found(&mut self, stage: Stage, violation: Violation) -> Result<(), Box<Finding>> {
+    fn fault(&mut self, fault: Fault) -> Result<Judged, Box<Finding>> {
+        match fault {
+            Fault::Coding(fault) => self.found(Stage::Content, content::coding_fault(fault)),
+            Fault::Json(fault) => self.found(Stage::Json, json::violation(&fault)),
+        }
+    }
+
+    fn found(&mut self, stage: Stage, violation: Violation) -> Result<Judged, Box<Finding>> {
+        // A refused body is not expanded any further, and gives its memory back.
+        (self.expander, self.scanner) = (None, None);
         let finding = Finding { stage, violation };
         match self.mode {
             Mode::Enforce => Err(Box::new(finding)),
             Mode::Monitor => {
                 self.monitored = Some(Box::new(finding));
-                Ok(())
+                Ok(Judged::Whole)
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::answer::Reply;
 use crate::body::BodyInspector;
 use crate::check::content::Announced;
 use crate::check::cors::CorsVerdict;
-use crate::check::{client, content, cors, framing, head_limits, host, https, path};
+use crate::check::{client, content, cors, docs, framing, head_limits, host, https, path};
 use crate::exchange::{Exchange, Traffic};
 use crate::facts::{Context, Facts};
 use crate::reason::Reason;
@@ -73,11 +73,9 @@ impl Engine {
         let judgement = self.judge(head, context, &mut facts, &mut ledger);
         match judgement {
             Ok(Judgement::Passed { proofs, announced, client }) => {
-                let edits = crate::admission::request_edits(head, &facts, &client);
-                let is_json = matches!(&announced, Announced::Typed(media) if media.is_json());
-                let inspector = BodyInspector::new(&self.rules.body, is_json);
+                let inspector = BodyInspector::new(&self.rules.body, &announced);
                 let exchange = Exchange::new(Arc::clone(self), facts, ledger.into_findings());
-                Opening::Admit(Box::new(Admission::new(proofs, edits, inspector, exchange)))
+                Opening::Admit(Box::new(Admission::new(proofs, head, &client, inspector, exchange)))
             }
             Ok(Judgement::Preflight) => {
                 let reply = crate::answer::preflight(&self.rules, &facts);
@@ -145,7 +143,12 @@ impl Engine {
         // 6. A path that means one thing; before anything is matched against it.
         let (path, ()) = ledger.judge(rules.paths_mode, path::check(&target), ())?;
 
-        // 7. On whose behalf. A preflight is answered here.
+        // 7. Docs that are closed are not there for anybody: before what would answer for their path alone, as a
+        //    preflight or an origin's refusal would.
+        let verdict = docs::check(&rules.docs, &target, head.root_path());
+        let (docs, ()) = ledger.judge(rules.docs_mode, verdict, ())?;
+
+        // 8. On whose behalf. A preflight is answered here.
         let apps_own = CorsVerdict::Request(facts.sharing.clone());
         let verdict = match &rules.cors {
             Some(cors) => cors::check(cors, head, client.scheme, authority.as_ref()),
@@ -162,13 +165,14 @@ impl Engine {
             }
         }
 
-        // 8. What the body claims to be. What it is, `BodyInspector` judges as it streams.
+        // 9. What the body claims to be. What it is, `BodyInspector` judges as it streams.
         let verdict = content::check(&rules.content, head);
         let (content, announced) = ledger.judge(rules.body.mode, verdict, content::unjudged(head))?;
         let verdict = content::check_type(&rules.content, &announced);
         let (media_types, ()) = ledger.judge(rules.types_mode, verdict, ())?;
 
-        let proofs = Proofs { limits, framing, client: client_known, host, https, path, cors, content, media_types };
+        let proofs =
+            Proofs { limits, framing, client: client_known, host, https, path, docs, cors, content, media_types };
         Ok(Judgement::Passed { proofs, announced, client })
     }
 }

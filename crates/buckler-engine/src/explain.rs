@@ -5,11 +5,11 @@ use std::sync::Arc;
 use buckler_http::head::Head;
 use buckler_policy::settings::Mode;
 
-use crate::body::BodyInspector;
+use crate::body::{BodyInspector, Judged};
 use crate::check::content::Announced;
 use crate::engine::{Engine, Judgement};
 use crate::facts::{Context, Facts};
-use crate::stage::{Ledger, Stage, Step};
+use crate::stage::{Finding, Ledger, Stage, Step};
 
 /// What the stages say, each asked whatever the others said.
 #[derive(Debug)]
@@ -32,10 +32,9 @@ impl Engine {
         let mut steps = ledger.into_steps();
         let preflight = matches!(judgement, Ok(Judgement::Preflight)).then_some(Stage::Cors);
         if let (Ok(Judgement::Passed { announced, .. }), Some(body)) = (&judgement, body) {
-            let is_json = matches!(announced, Announced::Typed(media) if media.is_json());
-            let mut inspector = BodyInspector::new(&self.rules.body, is_json);
-            let found =
-                inspector.push(body).and_then(|()| inspector.finish()).err().or_else(|| inspector.into_monitored());
+            let is_json = matches!(announced, Announced::Json(..));
+            let mut inspector = BodyInspector::new(&self.rules.body, announced);
+            let found = judge_whole(&mut inspector, body).err().or_else(|| inspector.into_monitored());
             let stage = found.as_ref().map_or(Stage::Json, |finding| finding.stage);
             if is_json || found.is_some() {
                 let violation = found.map(|finding| finding.violation);
@@ -45,4 +44,12 @@ impl Engine {
         let decisive = steps.iter().position(|step| step.mode == Mode::Enforce && step.violation.is_some());
         Explanation { steps, decisive, preflight: preflight.filter(|_| decisive.is_none()) }
     }
+}
+
+fn judge_whole(inspector: &mut BodyInspector, mut body: &[u8]) -> Result<(), Box<Finding>> {
+    while let Judged::Part(taken) = inspector.push(body)? {
+        body = body.get(taken..).unwrap_or_default();
+    }
+    while inspector.finish()? != Judged::Whole {}
+    Ok(())
 }

@@ -24,9 +24,19 @@ pub struct Context {
     pub nonce: [u8; 16],
 }
 
-/// The name of one exchange, shared by answer, log and app.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(HeaderValue);
+/// The name of one exchange, shared by answer, log and app. Kept in place: everything that an exchange leaves behind
+/// has it, and none of that is worth an allocation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestId {
+    text: [u8; *FOREIGN_ID.end()],
+    length: usize,
+}
+
+impl std::fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("RequestId").field(&self.as_str()).finish()
+    }
+}
 
 /// Shortest and longest name that is taken over from a trusted proxy: long enough to be unique, short enough
 /// for a log line.
@@ -35,13 +45,13 @@ const FOREIGN_ID: std::ops::RangeInclusive<usize> = 8..=64;
 impl RequestId {
     pub(crate) fn new(nonce: [u8; 16]) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0_u8; 32];
+        let mut text = [0_u8; *FOREIGN_ID.end()];
         for (pair, byte) in text.chunks_exact_mut(2).zip(nonce) {
             for (digit, value) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
                 *digit = DIGITS.get(usize::from(value)).copied().unwrap_or(b'0');
             }
         }
-        Self(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("-")))
+        Self { text, length: 2 * nonce.len() }
     }
 
     /// Takes over the name that a trusted proxy gave, if it is one that cannot hurt a log.
@@ -50,17 +60,19 @@ impl RequestId {
         if !FOREIGN_ID.contains(&name.len()) || !name.iter().all(plain) {
             return None;
         }
-        HeaderValue::from_bytes(name).ok().map(Self)
+        let mut text = [0_u8; *FOREIGN_ID.end()];
+        text.get_mut(..name.len())?.copy_from_slice(name);
+        Some(Self { text, length: name.len() })
     }
 
     /// Letters, digits, `-`, `_`, `.`.
     pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or("-")
+        self.text.get(..self.length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or("-")
     }
 
     /// The same, ready to be sent.
     pub fn header_value(&self) -> HeaderValue {
-        self.0.clone()
+        HeaderValue::from_str(self.as_str()).unwrap_or(HeaderValue::from_static("-"))
     }
 }
 

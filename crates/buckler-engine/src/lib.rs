@@ -66,7 +66,7 @@ pub mod stage;
 
 pub use admission::{Admission, RequestEdits};
 pub use answer::{AfterReply, Reply};
-pub use body::{BodyInspector, BodyPlan};
+pub use body::{BodyInspector, BodyPlan, Judged};
 pub use engine::{Ended, Engine, Opening};
 pub use exchange::{Answering, Ending, Exchange, Traffic};
 pub use facts::{Context, RequestId, Timestamp};

@@ -62,6 +62,8 @@ reasons! {
     MalformedRequest = "malformed_request", BAD_REQUEST, "Malformed request", Warning;
     /// A browser asks on behalf of a page whose origin may not.
     OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Origin not allowed", Warning;
+    /// There is nothing for clients at this path, or nothing that they may know of.
+    NotFound = "not_found", NOT_FOUND, "Not found", Info;
     /// The method is one that no service here answers.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed", Info;
     /// The client sends slower than the policy allows.
@@ -72,6 +74,8 @@ reasons! {
     UriTooLong = "uri_too_long", URI_TOO_LONG, "URI too long", Warning;
     /// The body has a media type, a charset or a coding that is not taken here, or none.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", Info;
+    /// The request was meant for another host, or came over a connection that is not for it.
+    Misdirected = "misdirected", MISDIRECTED_REQUEST, "Misdirected request", Warning;
     /// The body is not what it must be.
     ContractViolation = "contract_violation", UNPROCESSABLE_ENTITY, "Contract violation", Info;
     /// The header fields are more, or larger, than the policy allows.
@@ -89,9 +93,12 @@ reasons! {
 impl Reason {
     /// The `type` of the answer: a name, not an address, so that it never breaks.
     pub fn type_uri(self) -> String {
-        format!("urn:buckler:problem:{}", self.code())
+        format!("{TYPE_URI}{}", self.code())
     }
 }
+
+/// What every `type` begins with.
+pub(crate) const TYPE_URI: &str = "urn:buckler:problem:";
 
 #[cfg(test)]
 mod tests {

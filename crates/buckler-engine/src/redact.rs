@@ -111,11 +111,11 @@ fn is_padding(text: &[u8]) -> bool {
 
 /// Prints what is printable ASCII and escapes the rest, so that no request writes its own log line.
 pub(crate) fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    for &byte in bytes {
-        if byte.is_ascii_graphic() && byte != b'"' && byte != b'\\' {
-            write!(f, "{}", char::from(byte))?;
-        } else {
-            write!(f, "\\x{byte:02x}")?;
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    for run in bytes.chunk_by(|a, b| is_plain(a) == is_plain(b)) {
+        match std::str::from_utf8(run) {
+            Ok(text) if run.first().is_some_and(is_plain) => f.write_str(text)?,
+            _ => run.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?,
         }
     }
     Ok(())

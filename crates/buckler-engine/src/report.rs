@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
-use buckler_policy::settings::{Mask, Mode, Policy, StripInput};
+use buckler_policy::settings::{Docs, Environment, Http2, Mask, Mode, Policy, Presence, StripInput, Tls};
 
+use crate::check;
 use crate::stage::Stage;
 
 /// One line of the report.
@@ -79,24 +80,14 @@ pub(crate) fn controls(policy: &Policy) -> Vec<Control> {
             let names: Vec<_> = server.hosts.iter().map(ToString::to_string).collect();
             of(Stage::Host, server.mode, names.join(", "), "server.hosts")
         },
-        match server.tls {
-            buckler_policy::settings::Tls::Off if server.trusted_proxies.is_empty() => {
-                line(Stage::Https, State::Off, "plain HTTP, as `tls.mode = \"off\"` says".into(), "server.tls.mode")
-            }
-            buckler_policy::settings::Tls::Off => {
-                let detail = "a trusted proxy ends TLS; what it took in plain is redirected";
-                of(Stage::Https, server.mode, detail.to_owned(), "server.tls.mode")
-            }
-            buckler_policy::settings::Tls::SelfSigned | buckler_policy::settings::Tls::Files { .. } => {
-                of(Stage::Https, server.mode, "TLS 1.2 and 1.3; plain HTTP is redirected".to_owned(), "server.tls")
-            }
-        },
+        https(policy),
         of(
             Stage::Path,
             server.paths.mode,
             "no dot segments, encoded separators, backslashes, NUL".to_owned(),
             "server.paths.mode",
         ),
+        docs(policy),
         match &policy.cors {
             None => line(Stage::Cors, State::Off, "left to the app: there is no [cors]".into(), "cors.origins"),
             Some(cors) => {
@@ -149,4 +140,50 @@ pub(crate) fn controls(policy: &Policy) -> Vec<Control> {
             }
         },
     ]
+}
+
+fn docs(policy: &Policy) -> Control {
+    let contract = &policy.contract;
+    let environment = match policy.environment {
+        Environment::Production => "production",
+        Environment::Staging => "staging",
+        Environment::Development => "development",
+    };
+    let (state, detail) = match contract.docs {
+        Docs::Open => (State::Off, format!("open ({environment})")),
+        Docs::Closed => {
+            let paths = check::docs::paths(contract);
+            let paths = if paths.is_empty() { "there are none".to_owned() } else { paths.join(", ") };
+            (contract.mode.into(), format!("closed ({environment}): {paths}"))
+        }
+    };
+    Control { stage: Stage::Docs, state, detail: detail.into(), key: "contract.docs" }
+}
+
+fn https(policy: &Policy) -> Control {
+    let server = &policy.server;
+    let clients = match server.client_certificates.as_ref().map(|clients| clients.presence) {
+        None => "",
+        Some(Presence::Optional) => "; client certificates optional",
+        Some(Presence::Required) => "; client certificates required",
+    };
+    let (state, detail, key) = match server.tls {
+        Tls::Off if server.trusted_proxies.is_empty() => (
+            State::Off,
+            "TLS ends elsewhere; plain HTTP is redirected where a trusted proxy says so".to_owned(),
+            "server.tls.mode",
+        ),
+        Tls::Off => {
+            let detail = "a trusted proxy ends TLS; what it took in plain is redirected";
+            (server.mode.into(), detail.to_owned(), "server.tls.mode")
+        }
+        Tls::SelfSigned | Tls::Files { .. } => {
+            let spoken = match server.http2 {
+                Http2::Offered => "HTTP/2 and HTTP/1.1 over TLS 1.2 and 1.3",
+                Http2::Off => "HTTP/1.1 over TLS 1.2 and 1.3",
+            };
+            (server.mode.into(), format!("{spoken}; plain HTTP is redirected{clients}"), "server.tls")
+        }
+    };
+    Control { stage: Stage::Https, state, detail: detail.into(), key }
 }

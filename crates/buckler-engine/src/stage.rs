@@ -63,6 +63,8 @@ stages! {
     Https = "https", "server.mode";
     /// The path means one thing only.
     Path = "path", "server.paths.mode";
+    /// The interactive docs and the schema are open to clients, or not there.
+    Docs = "docs", "contract.mode";
     /// Pages of other origins get what the policy shares.
     Cors = "cors", "cors.mode";
     /// The body's size and coding, and that it has a type.

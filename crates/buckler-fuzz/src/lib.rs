@@ -5,12 +5,24 @@
 //! drive a target; inputs worth keeping (seeds, and everything that once failed) go to `corpus/<target>/`,
 //! and `tests/corpus.rs` runs every file through every target.
 
+mod answer;
+mod asgi;
+mod coding;
+mod contract;
+mod gateway;
 mod http;
 mod json;
+mod log;
 mod policy;
 mod wire;
 
+pub use answer::{answer_errors, answer_head};
+pub use asgi::scope;
+pub use coding::content_coding;
+pub use contract::contract;
+pub use gateway::{connection_fields, upstream_address};
 pub use http::{authority, forwarding, head, media_type, origin, target};
 pub use json::json_scanner;
+pub use log::{redact_target, redact_text};
 pub use policy::policy_text;
-pub use wire::wire;
+pub use wire::{frames, wire};

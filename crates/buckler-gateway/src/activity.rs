@@ -19,6 +19,8 @@ use buckler_http::wire::WireFault;
 use tokio::time::Instant;
 
 use crate::event::Expired;
+use crate::upstream::{PATIENCE, Place};
+use crate::watchdog::{Due, Watched};
 
 /// A response that makes no progress for so long is given up: no byte accepted by the client's side of the
 /// socket. A minute lets a phone pass through a tunnel; nothing alive needs longer for its next window update.
@@ -30,6 +32,9 @@ const BUSY: u8 = 2;
 
 /// The value of `blocked_since` while the client reads.
 const FLOWING: u64 = u64::MAX;
+
+/// The value of `waited` when the place has been left.
+const LEFT: u64 = u64::MAX;
 
 /// Deadlines of a client connection.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +69,10 @@ pub(crate) struct Activity {
     fault: OnceLock<WireFault>,
     /// The app agreed to an upgrade.
     upgraded: AtomicBool,
+    /// The place of the request under way.
+    place: Place,
+    /// Microseconds that its answer has waited for the client, this stall aside; [`LEFT`] when that was too long.
+    waited: AtomicU64,
 }
 
 impl Activity {
@@ -79,7 +88,14 @@ impl Activity {
             heads: AtomicUsize::new(0),
             fault: OnceLock::new(),
             upgraded: AtomicBool::new(false),
+            place: Place::default(),
+            waited: AtomicU64::new(0),
         }
+    }
+
+    /// The place of the request under way.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Bytes came in.
@@ -87,6 +103,11 @@ impl Activity {
         if self.phase() == IDLE {
             self.enter(HEAD);
         }
+    }
+
+    /// Nothing has come over the connection yet.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.phase() == IDLE && self.since.load(Ordering::Relaxed) == 0
     }
 
     /// A head has begun and not ended.
@@ -98,6 +119,7 @@ impl Activity {
     pub(crate) fn request_begins(&self) {
         self.heads.store(self.heads.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
         self.answered.store(false, Ordering::Relaxed);
+        self.waited.store(0, Ordering::Relaxed);
         self.phase.store(BUSY, Ordering::Relaxed);
     }
 
@@ -122,7 +144,13 @@ impl Activity {
 
     /// The client took some bytes.
     pub(crate) fn write_progressed(&self) {
-        self.blocked_since.store(FLOWING, Ordering::Relaxed);
+        let since = self.blocked_since.load(Ordering::Relaxed);
+        if since != FLOWING {
+            self.blocked_since.store(FLOWING, Ordering::Relaxed);
+            let waited = self.waited.load(Ordering::Relaxed);
+            let stall = self.micros().saturating_sub(since);
+            self.waited.store(waited.saturating_add(stall), Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn body_abandoned(&self) {
@@ -182,24 +210,6 @@ impl Activity {
         self.upgraded.load(Ordering::Relaxed)
     }
 
-    /// The next moment at which something has taken too long, and what.
-    pub(crate) fn deadline(&self, deadlines: &ClientDeadlines) -> Option<(Instant, Expired)> {
-        let since = Duration::from_micros(self.since.load(Ordering::Relaxed));
-        let reading = match self.phase() {
-            IDLE => Some((self.started + since + deadlines.idle, Expired::Idle)),
-            HEAD => Some((self.started + since + deadlines.header, Expired::Head)),
-            _ => None,
-        };
-        let writing = match self.blocked_since.load(Ordering::Relaxed) {
-            FLOWING => None,
-            since => Some((self.started + Duration::from_micros(since) + deadlines.write_stall, Expired::WriteStall)),
-        };
-        match (reading, writing) {
-            (Some(reading), Some(writing)) => Some(if writing.0 < reading.0 { writing } else { reading }),
-            (one, other) => one.or(other),
-        }
-    }
-
     fn phase(&self) -> u8 {
         self.phase.load(Ordering::Relaxed)
     }
@@ -214,6 +224,34 @@ impl Activity {
     }
 }
 
+impl Watched for Activity {
+    fn deadline(&self, deadlines: &ClientDeadlines) -> Option<(Instant, Due)> {
+        let since = Duration::from_micros(self.since.load(Ordering::Relaxed));
+        let reading = match self.phase() {
+            IDLE => Some((self.started + since + deadlines.idle, Due::End(Expired::Idle))),
+            HEAD => Some((self.started + since + deadlines.header, Due::End(Expired::Head))),
+            _ => None,
+        };
+        let (writing, patience) = match self.blocked_since.load(Ordering::Relaxed) {
+            FLOWING => (None, None),
+            since => {
+                let since = self.started + Duration::from_micros(since);
+                let patience = match self.waited.load(Ordering::Relaxed) {
+                    LEFT => None,
+                    waited => Some((since + PATIENCE.saturating_sub(Duration::from_micros(waited)), Due::Patience)),
+                };
+                (Some((since + deadlines.write_stall, Due::End(Expired::WriteStall))), patience)
+            }
+        };
+        [reading, writing, patience].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    fn waited_out(&self) {
+        self.waited.store(LEFT, Ordering::Relaxed);
+        self.place.leave();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,7 +262,7 @@ mod tests {
         write_stall: Duration::from_mins(1),
     };
 
-    fn due(activity: &Activity) -> Option<(u64, Expired)> {
+    fn due(activity: &Activity) -> Option<(u64, Due)> {
         activity.deadline(&DEADLINES).map(|(at, what)| ((at - activity.started).as_secs(), what))
     }
 
@@ -232,15 +270,15 @@ mod tests {
     async fn each_phase_has_its_own_deadline() {
         // R08
         let activity = Activity::new();
-        assert_eq!(due(&activity), Some((75, Expired::Idle)));
+        assert_eq!(due(&activity), Some((75, Due::End(Expired::Idle))));
 
         tokio::time::advance(Duration::from_secs(20)).await;
         activity.received();
-        assert_eq!(due(&activity), Some((30, Expired::Head)));
+        assert_eq!(due(&activity), Some((30, Due::End(Expired::Head))));
 
         tokio::time::advance(Duration::from_secs(5)).await;
         activity.received();
-        assert_eq!(due(&activity), Some((30, Expired::Head)), "more bytes do not move the head's deadline");
+        assert_eq!(due(&activity), Some((30, Due::End(Expired::Head))), "more bytes do not move the head's deadline");
 
         activity.request_begins();
         assert_eq!(due(&activity), None, "the app may take its time");
@@ -250,22 +288,34 @@ mod tests {
 
         activity.answered();
         activity.flushed();
-        assert_eq!(due(&activity), Some((100, Expired::Idle)));
+        assert_eq!(due(&activity), Some((100, Due::End(Expired::Idle))));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stall_counts_from_its_first_refused_write() {
-        // R08
+        // R08, R09
         let activity = Activity::new();
         activity.received();
         activity.request_begins();
         activity.write_blocked();
+        assert_eq!(due(&activity), Some((0, Due::Patience)), "first the place goes");
+        tokio::time::advance(PATIENCE / 2).await;
+        activity.write_progressed();
+        assert_eq!(due(&activity), None);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        activity.write_blocked();
+        let left = activity.deadline(&DEADLINES).map(|(at, what)| (at - Instant::now(), what));
+        assert_eq!(left, Some((PATIENCE / 2, Due::Patience)), "its pauses are added up");
+        activity.waited_out();
         tokio::time::advance(Duration::from_secs(30)).await;
         activity.write_blocked();
-        assert_eq!(due(&activity), Some((60, Expired::WriteStall)));
+        assert_eq!(due(&activity), Some((70, Due::End(Expired::WriteStall))));
         activity.write_progressed();
         assert_eq!(due(&activity), None);
         activity.write_blocked();
-        assert_eq!(due(&activity), Some((90, Expired::WriteStall)));
+        assert_eq!(due(&activity), Some((100, Due::End(Expired::WriteStall))));
+        activity.request_begins();
+        activity.write_blocked();
+        assert_eq!(due(&activity).map(|(_, what)| what), Some(Due::Patience), "the next request has a place again");
     }
 }

@@ -6,26 +6,30 @@
 //!                 └──── incidents ──► Log ◄┘ records
 //! ```
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use buckler_engine::record::Note;
 use buckler_engine::{Engine, Record, Severity};
 use buckler_http::connection::Peer;
-use buckler_policy::settings::Policy;
+use buckler_policy::settings::{Http2, Policy};
 use buckler_tower::{Admitted, Buckler, BucklerLayer, RequestBody, Settings};
 use http::{Request, Response};
 use tower_service::Service;
 
 use crate::early::Judged;
 use crate::event::{Event, Expired, Observer};
+use crate::inherited::{Inherited, Key};
 use crate::listen::ListenError;
 use crate::log::{Incident, Log};
-use crate::reload::{self, Reloader};
-use crate::tls::{Tls, TlsError};
+use crate::reload::Reloader;
+use crate::tls::clients::{self, ClientCertificate};
+use crate::tls::{Identity, Tls, TlsError};
 use crate::upstream::{Download, Endpoints, UpstreamError, UpstreamService};
 use crate::workers::edge;
 use crate::{Bound, ClientBody, Gateway, GatewaySettings, Listen, LocalAddress};
@@ -68,16 +72,29 @@ pub struct Assembled {
 }
 
 impl Assembled {
-    /// Compiles the policy, loads the certificate and takes the sockets.
+    /// Compiles the policy, loads the certificate and takes the sockets: those of `inherited` that stand in for an
+    /// address of the policy, and new ones for the others.
     ///
     /// # Errors
     /// What is wrong with the certificate, or which address cannot be had.
-    pub async fn new(policy: &Policy, endpoints: Endpoints, behind: Behind, log: Log) -> Result<Self, AssemblyError> {
-        let identity = reload::identity(policy).await?;
+    pub async fn new(
+        policy: &Policy,
+        endpoints: Endpoints,
+        behind: Behind,
+        log: Log,
+        inherited: Inherited,
+    ) -> Result<Self, AssemblyError> {
+        let asked = policy.server.listen.iter().map(|address| (*address, Key::Listen));
+        let asked = asked.chain(policy.server.http_redirect.map(|address| (address, Key::Redirect)));
+        let taken = inherited.stand_in(&asked.collect::<Vec<_>>())?;
+        let identity = Identity::of(policy, None, SystemTime::now()).await?;
         for warning in identity.iter().flat_map(|identity| &identity.warnings) {
             log.incident(Incident::Connection { what: warning.clone(), peer: None, severity: Severity::Warning });
         }
-        let tls = identity.as_ref().map(Tls::new);
+        let tls = identity.as_ref().map(|identity| match policy.server.http2 {
+            Http2::Offered => Tls::new(identity),
+            Http2::Off => Tls::new(identity).without_http2(),
+        });
         let secure = policy.server.listen.iter().map(|address| Listen { address: *address, tls: tls.clone() });
         let plain = policy.server.http_redirect.iter().map(|address| Listen { address: *address, tls: None });
 
@@ -89,17 +106,19 @@ impl Assembled {
             max_connections: policy.server.max_connections,
             max_fields: policy.server.limits.headers,
             max_head: policy.server.limits.head,
+            max_streams: policy.server.limits.streams,
             early: Arc::new(Judged(layer.clone())),
             observer: Arc::new(Incidents(log)),
             ..GatewaySettings::new(secure.chain(plain).collect(), policy.server.timeouts)
         };
-        let bound = Gateway::bind(gateway).await?;
+        let bound = Gateway::take_or_bind(gateway, taken).await?;
         if let Some(known) = with_known_port(policy, &bound.local_addrs()) {
             layer.reload(Engine::new(&known));
         }
-        let service = tower_layer::Layer::layer(&layer, ToApp { inner: UpstreamService::new(endpoints), behind });
-        let certificate_pem = identity.map(|identity| identity.certificate_pem);
-        let shown = tls.zip(certificate_pem.clone());
+        let to_app = ToApp { inner: UpstreamService::new(endpoints), behind };
+        let service = tower_layer::Layer::layer(&layer, to_app);
+        let (certificate_pem, shown) = identity.map(|identity| (identity.certificate_pem, identity.shown)).unzip();
+        let shown = tls.zip(shown);
         let reloader = Reloader::new(policy, layer.clone(), shown, proxies_named, bound.local_addrs());
         Ok(Self { bound, service, layer, reloader, certificate_pem })
     }
@@ -141,7 +160,7 @@ pub(crate) fn with_known_port(policy: &Policy, taken: &[SocketAddr]) -> Option<P
     Some(known)
 }
 
-/// The innermost service: tells workers what the edge saw.
+/// The innermost service: tells workers what the edge saw, and every app what certificate the client has shown.
 #[derive(Debug, Clone)]
 struct ToApp {
     inner: UpstreamService,
@@ -167,6 +186,9 @@ impl Service<Request<RequestBody<ClientBody>>> for ToApp {
             };
             let value = edge::field_value(admitted.scheme, client, *local);
             request.headers_mut().insert(edge::FIELD_NAME, value);
+        }
+        if let Some(shown) = request.extensions_mut().remove::<ClientCertificate>() {
+            request.headers_mut().insert(clients::FIELD_NAME, shown.field());
         }
         self.inner.call(request)
     }
@@ -233,10 +255,17 @@ impl Observer for Incidents {
                 (format!("as many connections as allowed are open at {listener}"), None, Severity::Error)
             }
             Event::HandshakeFailed { peer, error } => {
-                (format!("TLS handshake failed: {error}"), Some(*peer), Severity::Info)
+                // Whoever is turned away for a certificate may be a customer whose own has run out.
+                let denied = error.kind() == io::ErrorKind::PermissionDenied;
+                let severity = if denied { Severity::Warning } else { Severity::Info };
+                (format!("TLS handshake failed: {error}"), Some(*peer), severity)
             }
             Event::Expired { peer, deadline: Expired::WriteStall } => {
                 ("the client stopped reading its answer".to_owned(), Some(*peer), Severity::Warning)
+            }
+            Event::Flooded { peer, flood } => (flood.to_string(), Some(*peer), Severity::Warning),
+            Event::Http2Error { peer, code } => {
+                (format!("HTTP/2 error of the client: {code}"), Some(*peer), Severity::Warning)
             }
             Event::Cut { peer } => ("cut off at the end of the drain".to_owned(), Some(*peer), Severity::Warning),
             // The ordinary end of a connection, or written down by the engine.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use buckler_http::connection::{Connection, Peer, Scheme};
 use buckler_http::wire::WireFault;
@@ -18,6 +19,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use crate::activity::{Activity, ClientDeadlines};
@@ -25,18 +27,21 @@ use crate::drain::{DrainWatch, Step};
 use crate::early::{EarlyAnswer, HeadFault, serialise};
 use crate::event::{Event, Expired, Observer};
 use crate::paced::{Pace, PacedBody};
+use crate::received::Received;
 use crate::stream::Stream;
+use crate::tls::clients::ClientCertificate;
 use crate::watchdog::Watchdog;
 use crate::watched::Watched;
 use crate::websocket::UpgradeSlot;
-use crate::{BoxError, linger};
+use crate::{BoxError, http2, linger};
 
 /// The body of a request as the service stack gets it.
-pub type ClientBody = PacedBody<Incoming>;
+pub type ClientBody = PacedBody<Received>;
 
 /// What all connections share.
 pub(crate) struct Rules {
-    pub(crate) http: http1::Builder,
+    pub(crate) http1: http1::Builder,
+    pub(crate) http2: http2::Settings,
     pub(crate) deadlines: ClientDeadlines,
     pub(crate) pace: Pace,
     pub(crate) early: Arc<dyn EarlyAnswer>,
@@ -54,20 +59,37 @@ enum End {
 }
 
 /// Both ends of a connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ends {
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
+    /// What the client has shown in the handshake.
+    pub(crate) certificate: Option<ClientCertificate>,
 }
 
 /// The address that a request's connection was accepted on: a request extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalAddress(pub SocketAddr);
 
+/// What a client that has connected and said nothing gets for its first byte once draining has begun: its request may be
+/// on the way, and no way around the world takes longer.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+
+/// The patience with a connection over which nothing has come yet.
+#[derive(Default)]
+struct FirstWord(Option<Pin<Box<Sleep>>>);
+
+impl FirstWord {
+    fn is_awaited(&mut self, activity: &Activity, cx: &mut Context<'_>) -> bool {
+        activity.is_untouched()
+            && self.0.get_or_insert_with(|| Box::pin(sleep(FIRST_WORD))).as_mut().poll(cx).is_pending()
+    }
+}
+
 /// Serves the connection until it ends, tunnel included.
 pub(crate) async fn serve<S, R>(
     stream: Stream,
-    Ends { peer, local }: Ends,
+    Ends { peer, local, certificate }: Ends,
     scheme: Scheme,
     service: S,
     rules: &Rules,
@@ -85,22 +107,24 @@ pub(crate) async fn serve<S, R>(
         inner: TowerToHyperService::new(service),
         facts,
         local: LocalAddress(local),
+        certificate,
         pace: rules.pace,
         activity: Arc::clone(&activity),
         slot: slot.clone(),
     };
     let socket = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
-    let mut connection = rules.http.serve_connection(socket, service);
+    let mut connection = rules.http1.serve_connection(socket, service);
 
     let end = {
-        let mut watchdog = Watchdog::new(&activity, &rules.deadlines);
+        let mut watchdog = Watchdog::new(&*activity, &rules.deadlines);
         let mut told = false;
+        let mut first_word = FirstWord::default();
         poll_fn(|cx| {
             match drain.poll_step(cx) {
                 Step::Serving => {}
                 Step::Draining => {
                     // Told now, hyper would drop a head that has begun to come; it has a deadline of its own.
-                    if !told && !activity.is_reading_head() {
+                    if !told && !activity.is_reading_head() && !first_word.is_awaited(&activity, cx) {
                         Pin::new(&mut connection).graceful_shutdown();
                         told = true;
                     }
@@ -201,6 +225,7 @@ struct PerRequest<S> {
     inner: TowerToHyperService<S>,
     facts: Connection,
     local: LocalAddress,
+    certificate: Option<ClientCertificate>,
     pace: Pace,
     activity: Arc<Activity>,
     slot: UpgradeSlot,
@@ -218,13 +243,21 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.activity.request_begins();
         let pace = self.pace;
-        let mut request = request.map(|body| PacedBody::new(body, pace).reporting_to(Arc::clone(&self.activity)));
+        let mut request = request.map(|body| {
+            PacedBody::new(Received::Http1(body), pace)
+                .reporting_to(Arc::clone(&self.activity))
+                .standing_at(self.activity.place())
+        });
         let upgrade = request.headers().contains_key(UPGRADE);
         let extensions = request.extensions_mut();
         // hyper's own way to an upgraded connection: here the connection's task carries the tunnel itself.
         extensions.remove::<OnUpgrade>();
         extensions.insert(self.facts);
         extensions.insert(self.local);
+        extensions.insert(self.activity.place().clone());
+        if let Some(certificate) = &self.certificate {
+            extensions.insert(certificate.clone());
+        }
         if upgrade {
             extensions.insert(self.slot.clone());
         }

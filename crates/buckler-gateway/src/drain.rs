@@ -105,6 +105,11 @@ impl DrainWatch {
         if self.poll_step(cx) == Step::Cut { Poll::Ready(()) } else { Poll::Pending }
     }
 
+    /// Whether no further request is to be taken.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.step() != Step::Serving
+    }
+
     fn step(&self) -> Step {
         match self.steps.step.load(Ordering::Acquire) {
             0 => Step::Serving,

@@ -11,11 +11,15 @@ use buckler_tower::BucklerLayer;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, header};
 
+use crate::http2::RequestFault;
+
 /// Why a head was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadFault {
     /// Not HTTP/1.1 as RFC 9112 writes it, or in a way that another reader may read otherwise.
     Wire(WireFault),
+    /// An HTTP/2 request that HTTP/1.1 cannot say, or says otherwise.
+    Http2(RequestFault),
     /// Not what the parser takes.
     Malformed,
     /// The head was begun and did not end before its deadline.
@@ -39,7 +43,8 @@ impl HeadFault {
     /// The row of the table of refusals, which has status and code.
     pub const fn reason(self) -> Reason {
         match self {
-            Self::Wire(_) | Self::Malformed => Reason::MalformedRequest,
+            Self::Http2(RequestFault::Scheme) => Reason::Misdirected,
+            Self::Wire(_) | Self::Http2(_) | Self::Malformed => Reason::MalformedRequest,
             Self::Timeout => Reason::Timeout,
             Self::TargetTooLong => Reason::UriTooLong,
             Self::TooLarge => Reason::HeadersTooLarge,
@@ -50,6 +55,7 @@ impl HeadFault {
     pub const fn detail(self) -> &'static str {
         match self {
             Self::Wire(fault) => fault.text(),
+            Self::Http2(fault) => fault.text(),
             Self::Malformed => "the request is not valid HTTP",
             Self::Timeout => "the request did not arrive in time",
             Self::TargetTooLong => "the request target is longer than this service takes",
@@ -122,6 +128,8 @@ mod tests {
         // R11
         for (fault, status, code) in [
             (HeadFault::Wire(WireFault::LengthTwice), 400, "malformed_request"),
+            (HeadFault::Http2(RequestFault::Padding), 400, "malformed_request"),
+            (HeadFault::Http2(RequestFault::Scheme), 421, "misdirected"),
             (HeadFault::Malformed, 400, "malformed_request"),
             (HeadFault::Timeout, 408, "timeout"),
             (HeadFault::TargetTooLong, 414, "uri_too_long"),

@@ -6,6 +6,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use buckler_http::frames::Flood;
+
 /// Which deadline of a connection has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expired {
@@ -46,6 +48,20 @@ pub enum Event<'a> {
         peer: SocketAddr,
         /// Which.
         deadline: Expired,
+    },
+    /// A client kept an HTTP/2 connection busy with what asks for nothing; it was closed.
+    Flooded {
+        /// The client.
+        peer: SocketAddr,
+        /// With what.
+        flood: Flood,
+    },
+    /// The codec refused an HTTP/2 request, or gave the connection up.
+    Http2Error {
+        /// The client.
+        peer: SocketAddr,
+        /// The name of the error code that the client was sent (RFC 9113 §7).
+        code: &'static str,
     },
     /// The drain deadline passed with the connection still busy.
     Cut {

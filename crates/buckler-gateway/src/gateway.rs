@@ -16,7 +16,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use crate::BoxError;
 use crate::activity::{ClientDeadlines, WRITE_STALL};
 use crate::connection::{ClientBody, Ends, Rules, serve};
 use crate::drain::Drain;
@@ -26,6 +25,7 @@ use crate::listen::{self, Backoff, ListenError};
 use crate::paced::Pace;
 use crate::stream::Stream;
 use crate::tls::Tls;
+use crate::{BoxError, http2};
 
 /// hyper's own bounds of a head lie above those of the policy by this factor, so that it is the engine who
 /// refuses (and who, in monitor mode, does not).
@@ -58,6 +58,8 @@ pub struct GatewaySettings {
     pub max_fields: usize,
     /// `server.limits.head`, in bytes.
     pub max_head: usize,
+    /// `server.limits.streams`: requests under way on one HTTP/2 connection.
+    pub max_streams: u32,
     /// Answers what never becomes a request.
     pub early: Arc<dyn EarlyAnswer>,
     /// Sees what happens outside of requests.
@@ -74,6 +76,7 @@ impl GatewaySettings {
             max_connections: 10_000,
             max_fields: 100,
             max_head: 32 * 1024,
+            max_streams: http2::MAX_CONCURRENT_STREAMS,
             early: Arc::new(PlainProblem),
             observer: Arc::new(Unobserved),
         }
@@ -100,19 +103,44 @@ impl Gateway {
     /// # Errors
     /// [`ListenError`] for the first address that cannot be had.
     pub async fn bind(settings: GatewaySettings) -> Result<Bound, ListenError> {
+        Self::take_or_bind(settings, Vec::new()).await
+    }
+
+    /// As [`bind`](Self::bind), with sockets that are there already in the places of some.
+    pub(crate) async fn take_or_bind(
+        settings: GatewaySettings,
+        taken: Vec<Option<std::net::TcpListener>>,
+    ) -> Result<Bound, ListenError> {
         let mut listeners = Vec::with_capacity(settings.listen.len());
+        let mut taken = taken.into_iter();
         for Listen { address, tls } in &settings.listen {
-            let listener = listen::bind(*address).await?;
+            let (listener, owner) = match taken.next().flatten() {
+                Some(listener) => {
+                    let listener = TcpListener::from_std(listener);
+                    (listener.map_err(|source| ListenError::Other { address: *address, source })?, Owner::Manager)
+                }
+                None => (listen::bind(*address).await?, Owner::Us),
+            };
             let local = listener.local_addr().map_err(|source| ListenError::Other { address: *address, source })?;
-            listeners.push(Bind { listener, local, tls: tls.clone() });
+            listeners.push(Bind { listener, owner, local, tls: tls.clone() });
         }
         Ok(Bound { listeners, settings })
     }
 }
 
+/// Who has a listener when we have gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// Nobody.
+    Us,
+    /// The service manager, who hands it to the next of us.
+    Manager,
+}
+
 #[derive(Debug)]
 struct Bind {
     listener: TcpListener,
+    owner: Owner,
     local: SocketAddr,
     tls: Option<Tls>,
 }
@@ -167,8 +195,9 @@ struct Shared {
 
 impl Shared {
     fn new(settings: &GatewaySettings) -> Self {
-        let mut http = http1::Builder::new();
-        http.header_read_timeout(None)
+        let mut http1 = http1::Builder::new();
+        http1
+            .header_read_timeout(None)
             .max_headers(settings.max_fields.saturating_mul(PARSER_SLACK))
             // The buffer alone is no bound: it may grow past its size by what one read brings.
             .max_header_size(settings.max_head.saturating_mul(PARSER_SLACK))
@@ -176,7 +205,12 @@ impl Shared {
         let timeouts = &settings.timeouts;
         Self {
             rules: Rules {
-                http,
+                http1,
+                http2: http2::Settings::new(
+                    settings.max_head.saturating_mul(PARSER_SLACK),
+                    settings.max_fields.saturating_mul(PARSER_SLACK),
+                    settings.max_streams,
+                ),
                 deadlines: ClientDeadlines {
                     header: timeouts.header,
                     idle: timeouts.idle,
@@ -236,6 +270,9 @@ where
             }
         }
     }
+    if bind.owner == Owner::Manager {
+        return;
+    }
     // Who has connected already would be reset with the listener, and may have sent a request.
     while let Ok(slot) = Arc::clone(&shared.slots).try_acquire_owned()
         && let Some(Ok((tcp, peer))) = bind.listener.accept().now_or_never()
@@ -253,15 +290,22 @@ where
 {
     // A socket that takes no options is gone already.
     let (Ok(()), Ok(local)) = (listen::prepare(&tcp), tcp.local_addr()) else { return };
-    let (stream, scheme) = match tls {
-        None => (Stream::Tcp(tcp), Scheme::Http),
+    let (stream, scheme, certificate) = match tls {
+        None => (Stream::Tcp(tcp), Scheme::Http, None),
         Some(tls) => match tls.accept(tcp).await {
-            Ok(stream) => (stream, Scheme::Https),
+            Ok((stream, certificate)) => (stream, Scheme::Https, certificate),
             Err(error) => {
                 shared.rules.observer.observe(&Event::HandshakeFailed { peer, error: &error });
                 return;
             }
         },
     };
-    serve(stream, Ends { peer, local }, scheme, service, &shared.rules, shared.drain.watch()).await;
+    let ends = Ends { peer, local, certificate };
+    let drain = shared.drain.watch();
+    if stream.is_http2() {
+        // Boxed: HTTP/1 connections, of which there may be many, need not carry its size.
+        Box::pin(http2::serve(stream, ends, scheme, service, &shared.rules, drain)).await;
+    } else {
+        serve(stream, ends, scheme, service, &shared.rules, drain).await;
+    }
 }

@@ -32,10 +32,13 @@ mod early;
 mod event;
 mod gateway;
 mod hop_by_hop;
+mod http2;
+mod inherited;
 mod linger;
 mod listen;
 pub mod log;
 mod paced;
+mod received;
 mod reload;
 pub mod secrets;
 mod stream;
@@ -52,11 +55,35 @@ pub use connection::{ClientBody, LocalAddress};
 pub use early::{EarlyAnswer, HeadFault, Judged, PlainProblem};
 pub use event::{Event, Expired, Observer, Unobserved};
 pub use gateway::{Bound, Gateway, GatewaySettings, Listen};
+pub use http2::{Http2Body, RequestFault};
+pub use inherited::Inherited;
 pub use linger::{LINGER, LINGER_BYTES};
 pub use listen::ListenError;
 pub use paced::{Pace, PacedBody};
+pub use received::Received;
 pub use reload::{Reloaded, Reloader};
 pub use websocket::UpgradeSlot;
+
+/// What reads bytes from outside in here, for `buckler-fuzz`; no part of the interface.
+#[doc(hidden)]
+pub mod fuzzed {
+    use http::{HeaderMap, request};
+
+    /// See `websocket`.
+    pub fn is_handshake(head: &request::Parts) -> bool {
+        crate::websocket::is_handshake(head)
+    }
+
+    /// See `hop_by_hop`.
+    pub fn request_fields(fields: &mut HeaderMap, handshake: bool) {
+        crate::hop_by_hop::request(fields, handshake);
+    }
+
+    /// See `hop_by_hop`.
+    pub fn response_fields(fields: &mut HeaderMap) {
+        crate::hop_by_hop::response(fields, false);
+    }
+}
 
 /// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

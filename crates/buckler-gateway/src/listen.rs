@@ -52,6 +52,35 @@ pub enum ListenError {
         /// The address.
         address: SocketAddr,
     },
+    /// A service manager handed over what nobody can connect to.
+    #[error("socket {number} of those that the service manager hands over is no listening TCP socket: {source}")]
+    NoListener {
+        /// Which, from 1.
+        number: usize,
+        /// What it is.
+        source: io::Error,
+    },
+    /// A service manager says that it hands over what cannot be.
+    #[error("LISTEN_FDS is `{said}`, and has to be a number up to {most}")]
+    TooMany {
+        /// What it says.
+        said: String,
+        /// What it could say.
+        most: usize,
+    },
+    /// A service manager handed over a socket that the policy does not know.
+    #[error(
+        "the service manager hands over a socket{name} at {address}, and the policy asks for {asked}; \
+         let the socket unit and the policy name the same addresses"
+    )]
+    NotAskedFor {
+        /// Where it is bound.
+        address: SocketAddr,
+        /// What it is named for.
+        name: String,
+        /// The addresses of the policy, with their keys.
+        asked: String,
+    },
     /// Anything else.
     #[error("cannot listen on {address}: {source}")]
     Other {

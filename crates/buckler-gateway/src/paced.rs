@@ -11,7 +11,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use buckler_tower::Fault;
@@ -22,6 +22,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::BoxError;
 use crate::activity::Activity;
+use crate::upstream::{PATIENCE, Place};
 
 /// How slow a body may be.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +57,9 @@ pin_project! {
         timer: Option<Pin<Box<Sleep>>>,
         ended: bool,
         activity: Option<Arc<Activity>>,
+        // Only where somebody counts: the place of the request, and the waiting that it includes.
+        place: Option<Place>,
+        patience: Option<Duration>,
     }
 
     impl<B: Body> PinnedDrop for PacedBody<B> {
@@ -77,13 +81,37 @@ where
 {
     /// Watches over `body`.
     pub fn new(body: B, pace: Pace) -> Self {
-        Self { body, pace, left: pace.grace, waiting_since: None, timer: None, ended: false, activity: None }
+        Self {
+            body,
+            pace,
+            left: pace.grace,
+            waiting_since: None,
+            timer: None,
+            ended: false,
+            activity: None,
+            place: None,
+            patience: None,
+        }
     }
 
     /// Reports to `activity` when the body is dropped before its end.
     pub(crate) fn reporting_to(mut self, activity: Arc<Activity>) -> Self {
         self.activity = Some(activity);
         self
+    }
+
+    /// Leaves that place while the client is waited for, and takes it again when the body has come.
+    pub(crate) fn standing_at(mut self, place: &Place) -> Self {
+        self.place = Some(place.clone());
+        self.patience = Some(PATIENCE);
+        self
+    }
+}
+
+/// It is the worker's turn again.
+fn resume(place: Option<&Place>) {
+    if let Some(place) = place {
+        place.resume();
     }
 }
 
@@ -102,38 +130,49 @@ where
     type Error = BoxError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.project();
-        let frame = match this.body.poll_frame(cx) {
+        let mut this = self.project();
+        let frame = match this.body.as_mut().poll_frame(cx) {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
                 let now = Instant::now();
                 let since = *this.waiting_since.get_or_insert(now);
                 let deadline = since + *this.left;
-                let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-                // Moving the deadline further out costs nothing worth avoiding; the timer fires early at worst
-                // once per body and is then set anew.
-                if timer.deadline() != deadline {
-                    timer.as_mut().reset(deadline);
-                }
-                return match timer.as_mut().poll(cx) {
-                    Poll::Ready(()) => {
-                        *this.ended = true;
-                        if let Some(activity) = this.activity {
-                            activity.body_abandoned();
-                        }
-                        Poll::Ready(Some(Err(Fault::BodyTimeout.into())))
+                loop {
+                    let next = this.patience.map_or(deadline, |patience| deadline.min(since + patience));
+                    let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
+                    // Moving the deadline further out costs nothing worth avoiding; the timer fires early at worst
+                    // once per body and is then set anew.
+                    if timer.deadline() != next {
+                        timer.as_mut().reset(next);
                     }
-                    Poll::Pending => Poll::Pending,
-                };
+                    ready!(timer.as_mut().poll(cx));
+                    if next == deadline {
+                        break;
+                    }
+                    *this.patience = None;
+                    if let Some(place) = this.place {
+                        place.leave();
+                    }
+                }
+                *this.ended = true;
+                if let Some(activity) = this.activity {
+                    activity.body_abandoned();
+                }
+                return Poll::Ready(Some(Err(Fault::BodyTimeout.into())));
             }
         };
         if let Some(since) = this.waiting_since.take() {
-            *this.left = this.left.saturating_sub(since.elapsed());
+            let waited = since.elapsed();
+            *this.left = this.left.saturating_sub(waited);
+            *this.patience = this.patience.map(|patience| patience.saturating_sub(waited));
         }
         Poll::Ready(match frame {
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 *this.left = this.left.saturating_add(this.pace.earned(bytes)).min(this.pace.grace);
+                if this.body.is_end_stream() {
+                    resume(this.place.as_ref());
+                }
                 Some(Ok(frame))
             }
             Some(Err(error)) => {
@@ -142,6 +181,7 @@ where
             }
             None => {
                 *this.ended = true;
+                resume(this.place.as_ref());
                 None
             }
         })

@@ -20,7 +20,7 @@ use buckler_tower::BucklerLayer;
 use tokio::sync::Mutex;
 
 use crate::assembly::{AssemblyError, with_known_port};
-use crate::tls::{Identity, Tls, TlsError};
+use crate::tls::{Identity, Shown, Tls, TlsError};
 
 /// Swaps policy and certificate of a gateway that serves. Clones reload the same gateway, one after the other.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct Reloader {
 struct Serving {
     /// The policy, with what could not change since the start.
     policy: Policy,
-    certificate_pem: Option<String>,
+    shown: Option<Shown>,
 }
 
 /// What a reload did.
@@ -48,6 +48,8 @@ pub struct Reloaded {
     pub needs_restart: Vec<&'static str>,
     /// The chain that clients are shown from now on, if it is another one.
     pub certificate_pem: Option<String>,
+    /// What else clients are shown or asked for, in words.
+    pub renewed: Vec<&'static str>,
     /// What the operator should know about the certificate, in words.
     pub warnings: Vec<String>,
 }
@@ -56,12 +58,12 @@ impl Reloader {
     pub(crate) fn new(
         policy: &Policy,
         layer: BucklerLayer,
-        tls: Option<(Tls, String)>,
+        tls: Option<(Tls, Shown)>,
         proxies_named: Arc<AtomicBool>,
         taken: Vec<SocketAddr>,
     ) -> Self {
-        let (tls, certificate_pem) = tls.unzip();
-        let serving = Serving { policy: policy.clone(), certificate_pem };
+        let (tls, shown) = tls.unzip();
+        let serving = Serving { policy: policy.clone(), shown };
         Self { layer, tls, proxies_named, taken: taken.into(), serving: Arc::new(Mutex::new(serving)) }
     }
 
@@ -82,20 +84,24 @@ impl Reloader {
             return Err(AssemblyError::NeedsRestart { key: "server.tls.mode" });
         }
         let identity = match &self.tls {
-            Some(tls) => next_identity(&effective, &serving.policy).await?.map(|identity| (tls, identity)),
+            Some(tls) => next_identity(&effective, &serving).await?.map(|identity| (tls, identity)),
             None => None,
         };
         let known = with_known_port(&effective, &self.taken);
         let engine = Engine::new(known.as_ref().unwrap_or(&effective));
 
         // From here on nothing can fail.
-        let mut reloaded = Reloaded { needs_restart, certificate_pem: None, warnings: Vec::new() };
+        let mut reloaded = Reloaded { needs_restart, certificate_pem: None, renewed: Vec::new(), warnings: Vec::new() };
         if let Some((tls, identity)) = identity {
             reloaded.warnings.clone_from(&identity.warnings);
-            // The same chain has the same key, and sessions of before can be resumed.
-            if serving.certificate_pem.as_ref() != Some(&identity.certificate_pem) {
+            reloaded.renewed = match &serving.shown {
+                Some(before) => identity.shown.changes(before),
+                None => vec!["certificate"],
+            };
+            // What is the same stays, and with it the keys of its tickets: sessions of before can be resumed.
+            if !reloaded.renewed.is_empty() {
                 tls.replace(&identity);
-                serving.certificate_pem = Some(identity.certificate_pem.clone());
+                serving.shown = Some(identity.shown);
                 reloaded.certificate_pem = Some(identity.certificate_pem);
             }
         }
@@ -106,20 +112,17 @@ impl Reloader {
     }
 }
 
-/// What clients are shown; `None` for no TLS.
-pub(crate) async fn identity(policy: &Policy) -> Result<Option<Identity>, TlsError> {
-    match &policy.server.tls {
-        TlsPolicy::Files { certificate, key } => Identity::load(certificate, key, SystemTime::now()).await.map(Some),
-        TlsPolicy::SelfSigned => Identity::self_signed(&hosts(policy), SystemTime::now()).map(Some),
-        TlsPolicy::Off => Ok(None),
-    }
-}
-
 /// `None` where the one that is shown goes on.
-async fn next_identity(next: &Policy, now: &Policy) -> Result<Option<Identity>, TlsError> {
+async fn next_identity(next: &Policy, serving: &Serving) -> Result<Option<Identity>, TlsError> {
+    let now = &serving.policy;
     let both_self_signed =
         matches!((&next.server.tls, &now.server.tls), (TlsPolicy::SelfSigned, TlsPolicy::SelfSigned));
-    if both_self_signed && hosts(next) == hosts(now) { Ok(None) } else { identity(next).await }
+    let asked = next.server.client_certificates.is_some() || now.server.client_certificates.is_some();
+    // Clients of development were told to trust that one; whom they are asked for is made with it.
+    if both_self_signed && hosts(next) == hosts(now) && !asked {
+        return Ok(None);
+    }
+    Identity::of(next, serving.shown.as_ref(), SystemTime::now()).await
 }
 
 fn hosts(policy: &Policy) -> Vec<String> {
@@ -141,13 +144,15 @@ fn keep_fixed(next: &Policy, now: &Policy) -> (Policy, Vec<&'static str>) {
     keep! {
         // The workers.
         "app.target": app.target;
-        "app.workers": app.workers;
+        "app.server": app.server;
+        "app.reload": app.reload;
         "app.app_dir": app.app_dir;
         "app.python": app.python;
         // The sockets.
         "server.listen": server.listen;
         "server.http_redirect": server.http_redirect;
         "server.max_connections": server.max_connections;
+        "server.http2": server.http2;
     }
     if matches!(kept.server.tls, TlsPolicy::Off) != matches!(now.server.tls, TlsPolicy::Off) {
         kept.server.tls.clone_from(&now.server.tls);
@@ -164,6 +169,7 @@ fn keep_fixed(next: &Policy, now: &Policy) -> (Policy, Vec<&'static str>) {
         // The parser before the engine has its own copy.
         "server.limits.headers": server.limits.headers;
         "server.limits.head": server.limits.head;
+        "server.limits.streams": server.limits.streams;
         // The writing thread.
         "log.format": log.format;
         "log.access": log.access;
@@ -197,7 +203,7 @@ mod tests {
             ),
             ("[server.timeouts]\nidle = \"1s\"\ndrain = \"1s\"", &["server.timeouts.idle", "server.timeouts.drain"]),
             ("[server.limits]\nheaders = 11\ntarget = 999", &["server.limits.headers"]),
-            ("[app]\ntarget = \"a:b\"\nworkers = 9", &["app.target", "app.workers"]),
+            ("[app]\ntarget = \"a:b\"\nworkers = 9", &["app.target"]),
             ("[log]\nformat = \"json\"\naccess = \"refusals\"", &["log.format", "log.access"]),
         ] {
             let (kept, named) = keep_fixed(&policy(lines), &start);
@@ -218,7 +224,7 @@ mod tests {
         assert_ne!(kept.server.max_connections, 7);
     }
 
-    fn reloader(start: &Policy, tls: Option<(Tls, String)>) -> Reloader {
+    fn reloader(start: &Policy, tls: Option<(Tls, Shown)>) -> Reloader {
         let layer = BucklerLayer::new(Engine::new(start));
         Reloader::new(start, layer, tls, Arc::default(), Vec::new())
     }
@@ -227,8 +233,8 @@ mod tests {
     #[tokio::test]
     async fn a_self_signed_certificate_lives_until_the_hosts_change() {
         let start = policy("");
-        let made = identity(&start).await.unwrap().unwrap();
-        let reloader = reloader(&start, Some((Tls::new(&made), made.certificate_pem)));
+        let made = Identity::of(&start, None, SystemTime::now()).await.unwrap().unwrap();
+        let reloader = reloader(&start, Some((Tls::new(&made), made.shown)));
         let again = reloader.reload(&policy("[content]\nmax_body = \"1KiB\"")).await.unwrap();
         assert_eq!(again.certificate_pem, None);
         let named = policy("[server]\nhosts = [\"api.example.com\"]");
@@ -240,8 +246,8 @@ mod tests {
     #[tokio::test]
     async fn a_certificate_that_cannot_be_read_changes_nothing() {
         let start = policy("");
-        let made = identity(&start).await.unwrap().unwrap();
-        let reloader = reloader(&start, Some((Tls::new(&made), made.certificate_pem)));
+        let made = Identity::of(&start, None, SystemTime::now()).await.unwrap().unwrap();
+        let reloader = reloader(&start, Some((Tls::new(&made), made.shown)));
         let before = reloader.layer.engine();
         let lines =
             "[server]\nhosts = [\"a.example\"]\n[server.tls]\ncertificate = \"file:/nowhere/a\"\nkey = \"file:b\"";

@@ -17,7 +17,15 @@ pub(crate) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// What ALPN calls HTTP/2 over TLS (RFC 9113 §3.1).
+pub(crate) const ALPN_HTTP2: &[u8] = b"h2";
+
 impl Stream {
+    /// Whether both sides agreed to speak HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        matches!(self, Self::Tls(tls) if tls.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2))
+    }
+
     /// Makes the close that follows a reset, so that a peer never takes an answer that was cut off for a whole
     /// one. HTTP/1.0 clients know the end of an answer by nothing but the close (RFC 9112 §6.3).
     pub(crate) fn reset_on_close(&self) {

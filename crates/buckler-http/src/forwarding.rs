@@ -115,6 +115,9 @@ const SPOOFABLE: &[&str] = &[
     "x-envoy-external-address",
     "x-envoy-original-path",
     "client-ip",
+    // What a TLS edge verified (RFC 9440): ours to say.
+    "client-cert",
+    "client-cert-chain",
     "true-client-ip",
     "cf-connecting-ip",
     "cf-connecting-ipv6",

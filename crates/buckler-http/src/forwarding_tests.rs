@@ -208,6 +208,8 @@ fn what_only_the_edge_may_say_is_known_by_name() {
         "Fly-Client-IP",
         "X-Envoy-External-Address",
         "Buckler-Edge",
+        "Client-Cert",
+        "CLIENT_CERT_CHAIN",
         "Proxy",
     ] {
         assert!(is_spoofable(name.as_bytes()), "{name}");

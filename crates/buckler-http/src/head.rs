@@ -154,6 +154,7 @@ impl<'a> Slot<'a> {
 pub struct Head<'a> {
     method: &'a str,
     target: &'a [u8],
+    authority: Option<&'a [u8]>,
     version: Version,
     slots: [Slot<'a>; SLOTS],
     /// Second and later lines, which only a chain of proxies sends.
@@ -164,6 +165,7 @@ pub struct Head<'a> {
     spoofable: bool,
     framing_lines: u32,
     body_follows: bool,
+    root_path: &'a [u8],
 }
 
 /// `SP` twice, `HTTP/1.1` and the two line ends that close request line and head.
@@ -177,6 +179,7 @@ impl<'a> Head<'a> {
         Self {
             method,
             target,
+            authority: None,
             version,
             slots: [Slot::default(); SLOTS],
             more: SmallVec::new(),
@@ -186,12 +189,30 @@ impl<'a> Head<'a> {
             spoofable: false,
             framing_lines: 0,
             body_follows: false,
+            root_path: b"",
         }
+    }
+
+    /// Says what HTTP/2 says in `:authority` (RFC 9113 §8.3.1), apart from the target.
+    pub fn set_authority(&mut self, authority: &'a [u8]) {
+        self.authority = Some(authority);
+        self.bytes = self.bytes.saturating_add(authority.len());
     }
 
     /// Says that a body follows although no field may announce it: in HTTP/2 it is the stream that does.
     pub fn body_follows(&mut self) {
         self.body_follows = true;
+    }
+
+    /// Says at which path the app stands, decoded, where its router takes that off before it looks for a route: what is
+    /// mounted, or served below a prefix.
+    pub fn set_root_path(&mut self, path: &'a [u8]) {
+        self.root_path = path;
+    }
+
+    /// The path at which the app stands; empty for the whole service.
+    pub fn root_path(&self) -> &'a [u8] {
+        self.root_path
     }
 
     /// Takes one field line, in the order of arrival; the name in any case.
@@ -206,6 +227,7 @@ impl<'a> Head<'a> {
         if name.iter().any(|b| matches!(b, b'_' | b'.')) {
             self.alias = self.alias.or_else(|| imitated(name));
         }
+        self.alias = self.alias.or_else(|| imitated_framing(name));
     }
 
     fn fill(&mut self, field: Field, value: &'a [u8]) {
@@ -230,6 +252,11 @@ impl<'a> Head<'a> {
     /// The target, byte for byte.
     pub fn target(&self) -> &'a [u8] {
         self.target
+    }
+
+    /// What stands in `:authority`.
+    pub fn authority(&self) -> Option<&'a [u8]> {
+        self.authority
     }
 
     /// The version of the request line.
@@ -263,7 +290,8 @@ impl<'a> Head<'a> {
         self.bytes
     }
 
-    /// The managed field that some line spells with `_` or `.` for `-`.
+    /// The managed field that some line spells with `_` or `.` for `-`, or, where it is one of framing, with any
+    /// separators at all.
     pub fn alias(&self) -> Option<Field> {
         self.alias
     }
@@ -302,6 +330,20 @@ fn imitated(name: &[u8]) -> Option<Field> {
     Field::of(folded)
 }
 
+/// The field of framing whose letters a name has, between other separators than the one: a reader behind that
+/// tidies names up, as in `Transfer---Encoding`, would find a body where there is none.
+fn imitated_framing(name: &[u8]) -> Option<Field> {
+    const LETTERS: [(&[u8], Field); 2] =
+        [(b"contentlength", Field::ContentLength), (b"transferencoding", Field::TransferEncoding)];
+    if name.len() < "content-length".len() {
+        return None;
+    }
+    let letters = || name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
+    // Without any separator it is a name of its own, which some clients do send.
+    let (folded, field) = LETTERS.iter().find(|(folded, _)| letters().eq(folded.iter().copied()))?;
+    (name.len() > folded.len()).then_some(*field)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,6 +377,14 @@ mod tests {
             (b"TRANSFER_ENCODING", Some(Field::TransferEncoding)),
             (b"x_custom", None),
             (b"x-forwarded-for", None),
+            (b"Transfer---Encoding", Some(Field::TransferEncoding)),
+            (b"transfer___encoding", Some(Field::TransferEncoding)),
+            (b"-Content-Length", Some(Field::ContentLength)),
+            (b"Content+Length", Some(Field::ContentLength)),
+            (b"c-o-n-t-e-n-t-length~", Some(Field::ContentLength)),
+            (b"ContentLength", None),
+            (b"X-Content-Length", None),
+            (b"Content-Length-Hint", None),
         ] {
             let mut head = Head::new("GET", b"/", Version::Http11);
             head.push(name, b"v");

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`connection`] | who is connected, and how | – |
 //! | [`head`] | the head of a request, one slot per field that the engine knows | RFC 9112 |
+//! | [`asgi`] | target and peer of a scope | ASGI 3 |
 //! | [`authority`] | `Host` and the authority of a target | RFC 3986 §3.2, RFC 9110 §7.2 |
 //! | [`host`] | names that a service answers to | – |
 //! | [`target`] | the request target and its path | RFC 9112 §3.2, RFC 3986 §3.3 |
@@ -15,11 +16,14 @@
 //! | [`origin`] | `Origin` and patterns of origins | RFC 6454, Fetch |
 //! | [`media`] | `Content-Type` and ranges of types | RFC 9110 §8.3 |
 //! | [`token`] | the characters of names | RFC 9110 §5.6.2 |
+//! | [`frames`] | what HTTP/2 frames cost, and floods of them | RFC 9113 §4, §10.5 |
 //! | [`wire`] | where each request begins and ends among the bytes of a connection | RFC 9112 |
 
+pub mod asgi;
 pub mod authority;
 pub mod connection;
 pub mod forwarding;
+pub mod frames;
 pub mod head;
 pub mod host;
 pub mod media;

@@ -195,6 +195,27 @@ fn judge_segment(segment: &[u8]) -> Result<(), PathFault> {
     if only_dots && (dots == 1 || dots == 2) { Err(PathFault::DotSegment) } else { Ok(()) }
 }
 
+/// The bytes that a path stands for, decoded once; a broken encoding stands for itself.
+///
+/// ```
+/// use buckler_http::target::decoded;
+/// assert!(decoded(b"/%61%2e%zz").eq(b"/a.%zz".iter().copied()));
+/// ```
+pub fn decoded(path: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    let mut rest = path;
+    std::iter::from_fn(move || {
+        let (&first, after) = rest.split_first()?;
+        rest = after;
+        if let (b'%', [high, low, behind @ ..]) = (first, after)
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            rest = behind;
+            return Some(high << 4 | low);
+        }
+        Some(first)
+    })
+}
+
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok())
 }

@@ -33,6 +33,7 @@
 //! # Ok::<(), JsonFault>(())
 //! ```
 
+pub mod coding;
 pub mod json;
 
 pub use json::{JsonFault, JsonLimits, JsonScanner, JsonSummary};

@@ -65,7 +65,7 @@ fn secret_spans(table: &DeTable<'_>, public: &[&str], spans: &mut Vec<Range<usiz
             DeValue::String(text) if mask::is_reference(text) => {}
             // A section with such a name, `[secrets]`, is not a value; what is in it is looked at by name.
             DeValue::Table(below) => secret_spans(below, public, spans),
-            _ if mask::is_secret_name(name.get_ref(), public) => spans.push(value.span()),
+            _ if mask::is_secret_name(name.get_ref(), public) && !is_list_of_tables(value) => spans.push(value.span()),
             DeValue::Array(items) => {
                 let tables = items.iter().filter_map(|item| item.get_ref().as_table());
                 tables.for_each(|below| secret_spans(below, public, spans));

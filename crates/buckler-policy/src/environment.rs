@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::key::variable;
+use crate::key::{split, variable};
 use crate::mask;
 use crate::node::{Node, NodeValue};
 use crate::place::{Place, Text, TextKind};
@@ -11,6 +11,7 @@ use crate::reader::Settings;
 use crate::sections::{self, later};
 use crate::sources::Override;
 use crate::suggest::nearest;
+use crate::unknown::{Unknown, unknown};
 
 /// Variables that begin with `BUCKLER_` and are no keys, with what they are for. A name that ends in `_` stands for
 /// all that begin with it.
@@ -51,11 +52,27 @@ pub(crate) fn override_with(flags: &[Override], settings: &mut Settings) -> Vec<
             let kind = TextKind::Flag(flag.origin.clone());
             set(settings, key.about().path, &flag.value, &format!("{} ", flag.origin), kind);
         } else {
-            let message = format!("{} sets `{}`, which is no key of the policy", flag.origin, flag.key);
-            errors.push(Diagnostic::error(Code::UnknownKey, None, message));
+            let Unknown { error, meant } = unknown_flag(flag);
+            settings.meant.extend(meant);
+            errors.push(error);
         }
     }
     errors
+}
+
+/// What an unknown key of a file is told, at the flag or argument that names it.
+fn unknown_flag(flag: &Override) -> Unknown {
+    let text = Text { kind: TextKind::Flag(flag.origin.clone()), shown: flag.origin.clone() };
+    let place = Place::new(Arc::new(text), 0..flag.origin.len());
+    if let Some(section) = sections::section(&flag.key).filter(|section| !section.path.is_empty()) {
+        let message = format!("`{}` is a section and no key", section.path);
+        let mut error = Diagnostic::error(Code::UnknownKey, Some(place), message);
+        let first = section.keys.first().map(|key| key.about().path);
+        error.help(format!("set its keys, such as `{}`", first.unwrap_or_default()));
+        return Unknown { error, meant: None };
+    }
+    let (section, name) = split(&flag.key);
+    unknown(section, name, false, &place)
 }
 
 /// `before` stands in front of the value where it is shown.

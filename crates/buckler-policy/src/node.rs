@@ -33,7 +33,16 @@ pub(crate) enum NodeValue {
     Boolean(bool),
     Datetime,
     Array(Vec<Node>),
-    Table,
+    Table(Vec<Entry>),
+}
+
+/// One line of a table that is a value.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    /// Of the name.
+    pub(crate) place: Place,
+    pub(crate) value: Node,
 }
 
 impl Node {
@@ -47,7 +56,14 @@ impl Node {
             DeValue::Boolean(value) => NodeValue::Boolean(*value),
             DeValue::Datetime(_) => NodeValue::Datetime,
             DeValue::Array(items) => NodeValue::Array(items.iter().map(|item| Self::from_toml(item, place)).collect()),
-            DeValue::Table(_) => NodeValue::Table,
+            DeValue::Table(table) => {
+                let entries = table.iter().map(|(name, value)| Entry {
+                    name: name.get_ref().to_string(),
+                    place: place.at(name.span()),
+                    value: Self::from_toml(value, place),
+                });
+                NodeValue::Table(entries.collect())
+            }
         };
         Self { value: node, place: here }
     }
@@ -70,7 +86,7 @@ impl Node {
             NodeValue::Boolean(_) => "a boolean",
             NodeValue::Datetime => "a date",
             NodeValue::Array(_) => "a list",
-            NodeValue::Table => "a table",
+            NodeValue::Table(_) => "a table",
         }
     }
 
@@ -101,7 +117,7 @@ impl Node {
                 fault.help(format!("write [{}]", self.place.excerpt()));
                 None
             }
-            NodeValue::Float | NodeValue::Datetime | NodeValue::Table => {
+            NodeValue::Float | NodeValue::Datetime | NodeValue::Table(_) => {
                 self.wrong_type(wanted, faults);
                 None
             }
@@ -131,7 +147,15 @@ impl Node {
             },
             Value::Bool(value) => NodeValue::Boolean(*value),
             Value::Array(_) => NodeValue::Array(Vec::new()),
-            Value::Null | Value::Object(_) => NodeValue::Table,
+            Value::Object(members) => {
+                let entries = members.iter().map(|(name, value)| Entry {
+                    name: name.clone(),
+                    place: self.place.clone(),
+                    value: self.json_item(value),
+                });
+                NodeValue::Table(entries.collect())
+            }
+            Value::Null => NodeValue::Table(Vec::new()),
         };
         Self { value, place: self.place.clone() }
     }

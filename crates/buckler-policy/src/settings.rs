@@ -10,6 +10,7 @@ use buckler_http::forwarding::TrustedProxies;
 use buckler_http::host::HostPattern;
 use buckler_http::media::MediaRange;
 use buckler_http::origin::OriginPattern;
+use buckler_inspect::coding::Coding;
 
 use crate::secret::SecretReference;
 
@@ -28,6 +29,8 @@ pub struct Policy {
     pub cors: Option<Cors>,
     /// Request bodies.
     pub content: Content,
+    /// What the app says of itself.
+    pub contract: Contract,
     /// What a client may learn from an error.
     pub errors: Errors,
     /// Access and event log.
@@ -43,6 +46,17 @@ pub enum Environment {
     Staging,
     /// Self-signed certificate, loopback names, docs open, errors shown.
     Development,
+}
+
+impl Environment {
+    /// As it is written in a policy.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Staging => "staging",
+            Self::Development => "development",
+        }
+    }
 }
 
 /// Whether a control refuses or only records what it would refuse.
@@ -61,10 +75,50 @@ pub struct App {
     pub target: Option<String>,
     /// Worker processes, 1 to 256.
     pub workers: u16,
+    /// What serves it in the workers; `None` is what is installed, uvicorn first.
+    pub server: Option<AppServer>,
+    /// Requests in flight to one worker, 1 to 100,000.
+    pub concurrency: u32,
+    /// Requests that a worker is given before it is replaced; `None` is without end.
+    pub max_requests: Option<u64>,
+    /// How long a worker serves; `None` is for ever.
+    pub max_age: Option<Duration>,
+    /// Resident bytes of a worker's process; `None` is whatever it takes.
+    pub max_memory: Option<u64>,
+    /// Whether workers are replaced when the app's source changes.
+    pub reload: Reload,
     /// Folder put in front of the module search path.
     pub app_dir: Option<String>,
     /// Interpreter, before the search that `run` does on its own.
     pub python: Option<String>,
+}
+
+/// What can serve an app in a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppServer {
+    /// <https://uvicorn.dev>
+    Uvicorn,
+    /// <https://github.com/emmett-framework/granian>
+    Granian,
+}
+
+impl AppServer {
+    /// The name of its package.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Uvicorn => "uvicorn",
+            Self::Granian => "granian",
+        }
+    }
+}
+
+/// Whether workers are replaced when the app's source changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reload {
+    /// They are. Development only.
+    OnChange,
+    /// They are not.
+    Off,
 }
 
 /// `[server]`
@@ -86,10 +140,14 @@ pub struct Server {
     pub max_connections: usize,
     /// Transport security.
     pub tls: Tls,
+    /// Certificates of clients; `None` asks for none.
+    pub client_certificates: Option<ClientCertificates>,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// Bounds of the request head.
     pub limits: HeadLimits,
+    /// Whether clients are offered HTTP/2.
+    pub http2: Http2,
     /// Path rules.
     pub paths: Paths,
 }
@@ -103,11 +161,42 @@ pub enum Tls {
         certificate: SecretReference,
         /// Private key.
         key: SecretReference,
+        /// Further certificates, chosen by the name that a client asks for.
+        certificates: Vec<KeyPair>,
     },
     /// A certificate made at start for the configured hosts and loopback names; development only.
     SelfSigned,
     /// Plain HTTP; in production only behind named trusted proxies.
     Off,
+}
+
+/// A certificate chain and the key of its first certificate.
+#[derive(Debug, Clone)]
+pub struct KeyPair {
+    /// Certificate chain, leaf first.
+    pub certificate: SecretReference,
+    /// Private key.
+    pub key: SecretReference,
+}
+
+/// Certificates of clients: whose, and from whom they are wanted.
+#[derive(Debug, Clone)]
+pub struct ClientCertificates {
+    /// Whether a client may do without.
+    pub presence: Presence,
+    /// The roots that they must come from.
+    pub authorities: SecretReference,
+    /// Lists of what was revoked.
+    pub revoked: Option<SecretReference>,
+}
+
+/// Whether a client may come without a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It may; one that it shows must be good.
+    Optional,
+    /// It may not.
+    Required,
 }
 
 /// `[server.timeouts]`
@@ -129,6 +218,15 @@ pub struct Timeouts {
     pub drain: Duration,
 }
 
+/// `server.http2`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Http2 {
+    /// By ALPN, before HTTP/1.1.
+    Offered,
+    /// HTTP/1.1 alone.
+    Off,
+}
+
 /// `[server.limits]`
 #[derive(Debug, Clone, Copy)]
 pub struct HeadLimits {
@@ -140,6 +238,8 @@ pub struct HeadLimits {
     pub head: usize,
     /// Bytes of the request target.
     pub target: usize,
+    /// Requests under way on one HTTP/2 connection.
+    pub streams: u32,
 }
 
 /// `[server.paths]`
@@ -229,6 +329,10 @@ pub struct Content {
     pub types_mode: Mode,
     /// What happens to a body without `Content-Type`.
     pub untyped: Untyped,
+    /// Content codings that an inspected body may have.
+    pub encodings: Vec<Coding>,
+    /// How many times larger than what was sent a compressed body may become.
+    pub max_ratio: u32,
     /// Bounds of a JSON document.
     pub json: Json,
 }
@@ -251,6 +355,40 @@ pub struct Json {
     pub keys: usize,
     /// Characters of one string or member name.
     pub string: usize,
+}
+
+/// `[contract]`
+#[derive(Debug, Clone)]
+pub struct Contract {
+    /// Enforce or monitor.
+    pub mode: Mode,
+    /// Whether clients may read the docs; `auto` has been resolved by the environment.
+    pub docs: Docs,
+    /// Where they are. `None`: where `FastAPI` has them unless told otherwise. Segments in braces, which the policy
+    /// cannot name and an app's own routes may have, stand for any.
+    pub docs_paths: Option<Vec<String>>,
+}
+
+impl Contract {
+    /// Takes where an app has its docs, beside what the policy names itself. The usual paths no longer count then: they
+    /// may be operations of the app's own.
+    pub fn learn_docs(&mut self, found: impl IntoIterator<Item = String>) {
+        let paths = self.docs_paths.get_or_insert_default();
+        for path in found {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+    }
+}
+
+/// The interactive docs and the `OpenAPI` document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Docs {
+    /// The app's own business.
+    Open,
+    /// 404.
+    Closed,
 }
 
 /// `[errors]`

@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, PolicyErrors, Severity, Warning};
 use crate::place::TextKind;
 use crate::provenance::Provenance;
 use crate::reader::{Read, Reader, Settings};
-use crate::sections::{self, app, content, cors, errors, general, headers, log, server};
+use crate::sections::{self, app, content, contract, cors, errors, general, headers, log, server};
 use crate::settings::Policy;
 use crate::{document, environment};
 
@@ -143,6 +143,7 @@ fn read(reader: &mut Reader) -> Read<Policy> {
     let headers = headers::read(reader);
     let cors = cors::read(reader);
     let content = content::read(reader);
+    let contract = contract::read(reader);
     let errors = errors::read(reader);
     let log = log::read(reader);
     reader.check_shadowed(sections::key);
@@ -153,6 +154,7 @@ fn read(reader: &mut Reader) -> Read<Policy> {
         headers: headers?,
         cors: cors?,
         content: content?,
+        contract: contract?,
         errors: errors?,
         log: log?,
     })

@@ -4,7 +4,9 @@ mod common;
 
 use std::time::Duration;
 
-use buckler_policy::settings::{AccessLog, Environment, LogFormat, Mask, Mode, Policy, StripInput, Tls, Untyped};
+use buckler_policy::settings::{
+    AccessLog, Docs, Environment, LogFormat, Mask, Mode, Policy, Presence, StripInput, Tls, Untyped,
+};
 use buckler_policy::{Host, Loaded, Origin, Sources};
 use common::{COMPLETE, development, load, with_flag, with_variables};
 
@@ -88,6 +90,59 @@ fn development_differs_where_it_must() {
     assert_eq!((asked.policy.headers.hsts, asked.warnings.len()), (None, 1));
 }
 
+// R01
+#[test]
+fn naming_an_authority_asks_every_client_for_a_certificate() {
+    let ca = "client_ca = \"file:ca.pem\"\n";
+    for (lines, presence) in [
+        (String::new(), None),
+        (ca.to_owned(), Some(Presence::Required)),
+        (format!("{ca}client_certificates = \"optional\""), Some(Presence::Optional)),
+        (format!("{ca}client_certificates = \"required\""), Some(Presence::Required)),
+        (format!("{ca}client_certificates = \"off\""), None),
+    ] {
+        let policy = production(&lines);
+        assert_eq!(policy.server.client_certificates.map(|clients| clients.presence), presence, "{lines}");
+    }
+    let text = format!("environment = \"production\"\n{COMPLETE}{ca}");
+    let in_process = Sources::new(Host::InProcess).file("buckler.toml", text).load().expect("loads");
+    assert!(in_process.policy.server.client_certificates.is_none(), "there is no TLS in process");
+}
+
+// R01
+#[test]
+fn further_certificates_are_tables_in_either_form() {
+    let pair = |name: &str| format!("{{ certificate = \"file:{name}.pem\", key = \"env:{name}\" }}");
+    let inline = production(&format!("certificates = [{}, {}]", pair("a"), pair("b")));
+    let tables = production(
+        "[[server.tls.certificates]]\ncertificate = \"file:a.pem\"\nkey = \"env:a\"\n\
+         [[server.tls.certificates]]\nkey = \"env:b\"\ncertificate = \"file:b.pem\"\n",
+    );
+    let json = r#"[{"certificate": "file:a.pem", "key": "env:a"}, {"certificate": "file:b.pem", "key": "env:b"}]"#;
+    let variable = with_variables(COMPLETE, &[("BUCKLER_SERVER__TLS__CERTIFICATES", json)]).expect("loads").policy;
+    for policy in [inline, tables, variable] {
+        let Tls::Files { certificates, .. } = policy.server.tls else { panic!("files") };
+        let shown: Vec<String> = certificates.iter().map(|p| format!("{} {}", p.certificate, p.key)).collect();
+        assert_eq!(shown, ["file:a.pem env:a", "file:b.pem env:b"]);
+    }
+}
+
+// R10
+#[test]
+fn docs_are_closed_where_clients_are() {
+    for (environment, asked, docs) in [
+        ("production", "", Docs::Closed),
+        ("staging", "", Docs::Closed),
+        ("development", "", Docs::Open),
+        ("production", "docs = \"auto\"", Docs::Closed),
+        ("production", "docs = \"open\"", Docs::Open),
+        ("development", "docs = \"closed\"", Docs::Closed),
+    ] {
+        let text = format!("environment = \"{environment}\"\n{COMPLETE}[contract]\n{asked}");
+        assert_eq!(load(&text).expect("loads").policy.contract.docs, docs, "{environment} {asked}");
+    }
+}
+
 // R02
 #[test]
 fn in_process_needs_no_listener_and_knows_the_test_client() {
@@ -111,16 +166,19 @@ fn one_mode_over_all_and_one_for_each_section() {
             policy.headers.mode,
             policy.content.mode,
             policy.errors.mode,
+            policy.contract.mode,
             policy.cors.as_ref().map_or(Mode::Enforce, |cors| cors.mode),
         ]
     };
     let cors = "[cors]\norigins = [\"https://a.example\"]\n";
-    assert_eq!(modes(&production(cors)), [Mode::Enforce; 7]);
+    assert_eq!(modes(&production(cors)), [Mode::Enforce; 8]);
     let monitor = load(&format!("mode = \"monitor\"\n{COMPLETE}{cors}")).expect("loads").policy;
-    assert_eq!(modes(&monitor), [Mode::Monitor; 7]);
-    for (section, at) in [("server.limits", 1), ("server.paths", 2), ("headers", 3), ("content", 4), ("errors", 5)] {
+    assert_eq!(modes(&monitor), [Mode::Monitor; 8]);
+    for (section, at) in
+        [("server.limits", 1), ("server.paths", 2), ("headers", 3), ("content", 4), ("errors", 5), ("contract", 6)]
+    {
         let policy = production(&format!("{cors}[{section}]\nmode = \"monitor\"\n"));
-        let mut expected = [Mode::Enforce; 7];
+        let mut expected = [Mode::Enforce; 8];
         expected[at] = Mode::Monitor;
         assert_eq!(modes(&policy), expected, "{section}");
     }

@@ -201,6 +201,10 @@ fn the_environment_and_flags() {
     let flags = [
         ("flag", with_flag("server.listen", "0.0.0.0", "--listen")),
         ("flag of no key", with_flag("server.lisen", "0.0.0.0:1", "--listen")),
+        ("argument of no key", with_flag("server.host", "a.example", "server__host=")),
+        ("argument of no section", with_flag("polcy", "buckler.toml", "polcy=")),
+        ("argument of a later release", with_flag("limits.default", "1", "limits__default=")),
+        ("argument for a section", with_flag("server", "1", "server=")),
     ];
     assert_page!(page(cases.into_iter().chain(flags)));
 }
@@ -240,4 +244,26 @@ default = [\"600/minute per ip\"]
     assert_page!(errors.render(buckler_policy::Style::Plain));
     assert_page!(serde_json::to_string_pretty(&errors).expect("JSON"));
     assert!(errors.render(buckler_policy::Style::Coloured).contains("\u{1b}["));
+}
+
+// R01
+#[test]
+fn certificates_that_are_none() {
+    let tls = |lines: &str| load(&format!("{COMPLETE}{lines}"));
+    let behind = "[server]\nhosts = [\"a.example\"]\ntrusted_proxies = [\"10.0.0.1\"]\n[server.tls]\nmode = \"off\"\n";
+    assert_page!(page([
+        ("a name alone", tls("certificates = [\"file:a.pem\"]")),
+        ("half a pair", tls("certificates = [{ certificate = \"file:a.pem\" }]")),
+        ("misspelt", tls("certificates = [{ certifcate = \"file:a.pem\", key = \"file:b\" }]")),
+        ("a literal", tls("[[server.tls.certificates]]\ncertificate = \"file:a.pem\"\nkey = \"hunter2-canary\"")),
+        (
+            "no default",
+            load(
+                "[server]\nhosts = [\"a.example\"]\n[[server.tls.certificates]]\ncertificate = \"file:a.pem\"\nkey = \"file:b.pem\""
+            )
+        ),
+        ("whose clients", tls("client_certificates = \"required\"")),
+        ("lists of nobody", tls("client_crl = \"file:crl.pem\"")),
+        ("clients without TLS", load(&format!("{behind}client_ca = \"file:ca.pem\""))),
+    ]));
 }

@@ -79,7 +79,7 @@ fn neither_sources_nor_policy_nor_provenance_show_a_secret() {
     let settings = serde_json::to_string(&loaded.provenance.iter().collect::<Vec<_>>()).expect("JSON");
     let shown = format!("{sources:?}{loaded:?}{settings}");
     assert!(!shown.contains(CANARY), "{shown}");
-    let Tls::Files { key, certificate } = loaded.policy.server.tls else { panic!("files") };
+    let Tls::Files { key, certificate, .. } = loaded.policy.server.tls else { panic!("files") };
     assert!(!format!("{key}{certificate}").contains(CANARY));
 }
 
@@ -87,6 +87,6 @@ fn neither_sources_nor_policy_nor_provenance_show_a_secret() {
 fn a_reference_is_shown_by_where_it_points() {
     let text = "[server.tls]\ncertificate = \"file:/run/secrets/site.pem\"\nkey = \"cmd:vault kv get site\"";
     let loaded = development(text).expect("loads");
-    let Tls::Files { key, certificate } = loaded.policy.server.tls else { panic!("files") };
+    let Tls::Files { key, certificate, .. } = loaded.policy.server.tls else { panic!("files") };
     assert_eq!((certificate.to_string(), key.to_string()), ("file:/run/secrets/site.pem".into(), "cmd:vault …".into()));
 }

@@ -17,13 +17,23 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Crates that judge and never touch the world.
-const INNER: &[&str] = &["buckler-http", "buckler-inspect", "buckler-policy", "buckler-engine"];
+const INNER: &[&str] = &["buckler-http", "buckler-inspect", "buckler-schema", "buckler-policy", "buckler-engine"];
 
 /// What touches the world.
 const WORLD: &[&str] = &["tokio", "hyper", "mio", "rustls", "pyo3", "getrandom", "socket2"];
 
 /// The one crate that is shipped and speaks TLS.
 const SPEAKS_TLS: &str = "buckler-gateway";
+
+/// The one crate that names the library which validates JSON: its next release may break it, and its default
+/// features fetch references.
+const VALIDATES: &str = "buckler-schema";
+
+/// What seeds its hash tables from the machine. No verdict depends on the order of a table.
+const SEEDED: &str = "ahash";
+
+/// The one crate that speaks Python.
+const SPEAKS_PYTHON: &str = "buckler-python";
 
 /// Crates that are never shipped: clients for the tests, generators, measurements.
 const NOT_SHIPPED: &[&str] = &["buckler-testkit", "buckler-bench", "buckler-fuzz"];
@@ -70,6 +80,7 @@ struct Graph {
     needs: BTreeMap<String, Vec<String>>,
     /// Every edge of a member, those of its tests included.
     all: BTreeMap<String, Vec<String>>,
+    features: BTreeMap<String, Vec<String>>,
 }
 
 impl Graph {
@@ -92,7 +103,7 @@ impl Graph {
             metadata["workspace_members"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
         let ids = names.iter().filter(|(id, _)| in_workspace.contains(id.as_str()));
         let ids = ids.map(|(id, name)| (name.clone(), id.clone())).collect();
-        let (mut needs, mut all) = (BTreeMap::new(), BTreeMap::new());
+        let (mut needs, mut all, mut features) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for node in metadata["resolve"]["nodes"].as_array().unwrap() {
             let id = text(node, "id").to_owned();
             let deps = node["deps"].as_array().unwrap();
@@ -104,17 +115,19 @@ impl Graph {
                     .any(|kind| kind["kind"].is_null() || kind["kind"] == "build")
             };
             let id_of = |dep: &Value| text(dep, "pkg").to_owned();
+            let on = node["features"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
+            features.insert(id.clone(), on.collect::<Vec<_>>());
             needs.insert(id.clone(), deps.iter().filter(is_built).map(id_of).collect::<Vec<_>>());
             all.insert(id, deps.iter().map(id_of).collect::<Vec<_>>());
         }
-        Self { members, ids, names, needs, all }
+        Self { members, ids, names, needs, all, features }
     }
 
     fn reach(&self, member: &str) -> BTreeSet<&str> {
         let mut reached = BTreeSet::new();
         let mut open = vec![&self.ids[member]];
         while let Some(id) = open.pop() {
-            for next in &self.needs[id] {
+            for next in self.needs[id].iter().filter(|_| self.names[id] != SEEDED) {
                 if reached.insert(self.names[next].as_str()) {
                     open.push(next);
                 }
@@ -155,6 +168,28 @@ fn tls_is_named_in_one_crate_that_is_shipped() {
     for member in graph.members.iter().filter(|member| !NOT_SHIPPED.contains(&member.as_str())) {
         let names_it = graph.needs[&graph.ids[member]].iter().any(|id| graph.names[id].contains("rustls"));
         assert_eq!(names_it, member == SPEAKS_TLS, "{member}");
+    }
+}
+
+#[test]
+fn the_validating_library_is_named_in_one_crate_and_fetches_nothing() {
+    let graph = Graph::read();
+    for member in &graph.members {
+        let names_it = graph.all[&graph.ids[member]].iter().any(|id| graph.names[id] == "jsonschema");
+        assert_eq!(names_it, member == VALIDATES, "{member}");
+    }
+    let library = graph.names.iter().find(|(_, name)| *name == "jsonschema").map(|(id, _)| id).expect("the library");
+    let features = &graph.features[library];
+    assert!(features.iter().all(|name| name == "idna"), "{features:?}");
+}
+
+#[test]
+fn python_is_named_in_one_crate_that_nothing_needs() {
+    let graph = Graph::read();
+    for member in &graph.members {
+        let needs = &graph.needs[&graph.ids[member]];
+        assert_eq!(needs.iter().any(|id| graph.names[id] == "pyo3"), member == SPEAKS_PYTHON, "{member}");
+        assert!(needs.iter().all(|id| graph.names[id] != SPEAKS_PYTHON), "{member}");
     }
 }
 

@@ -47,6 +47,11 @@ async fn monitor_equals_enforce_in_the_gateway() {
     compare(Host::Gateway).await;
 }
 
+#[tokio::test]
+async fn monitor_equals_enforce_in_the_middleware() {
+    compare(Host::Asgi).await;
+}
+
 #[test]
 fn every_exception_is_a_case() {
     for (host, heading, reason) in NOT_FOR_THE_APP {

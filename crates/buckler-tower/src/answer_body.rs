@@ -9,8 +9,8 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::BoxError;
+use crate::judge::Watch;
 use crate::layer::Shared;
-use crate::request_body::Watch;
 use buckler_engine::answer::Rewrite;
 
 pin_project_lite::pin_project! {

@@ -18,8 +18,9 @@ use tower_service::Service;
 use crate::BoxError;
 use crate::answer_body::{AnswerBody, Pending};
 use crate::fault::Fault;
+use crate::judge::Watch;
 use crate::layer::{Shared, answer};
-use crate::request_body::{Holding, RequestBody, Watch};
+use crate::request_body::{Holding, RequestBody};
 
 /// An exchange that is not answered yet. Dropped before, it is written down as abandoned.
 #[derive(Debug)]

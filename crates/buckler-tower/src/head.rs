@@ -1,14 +1,19 @@
 //! Between the types of the `http` crate and the engine's.
 
+use std::borrow::Cow;
+
 use buckler_engine::{AfterReply, Reply, RequestEdits};
 use buckler_http::head::{Head, Version};
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, Uri, header};
 
 /// The target as it stands on the request line. The `http` crate keeps its parts in one string, so origin and
-/// asterisk form cost nothing; an absolute one is put together again.
-pub(crate) fn target(uri: &Uri) -> std::borrow::Cow<'_, str> {
+/// asterisk form cost nothing; an absolute one is put together again. HTTP/2 says path and authority apart, and so
+/// do we.
+pub(crate) fn target(uri: &Uri, version: http::Version) -> Cow<'_, str> {
     match (uri.scheme(), uri.path_and_query()) {
         (None, Some(path)) => path.as_str().into(),
+        (Some(_), Some(path)) if version == http::Version::HTTP_2 => path.as_str().into(),
         _ => uri.to_string().into(),
     }
 }
@@ -16,6 +21,7 @@ pub(crate) fn target(uri: &Uri) -> std::borrow::Cow<'_, str> {
 pub(crate) fn collect<'a>(
     method: &'a str,
     target: &'a [u8],
+    authority: Option<&'a Authority>,
     version: http::Version,
     fields: &'a HeaderMap,
 ) -> Head<'a> {
@@ -25,6 +31,9 @@ pub(crate) fn collect<'a>(
         _ => Version::Http11,
     };
     let mut head = Head::new(method, target, version);
+    if let Some(authority) = authority.filter(|_| version == Version::Http2) {
+        head.set_authority(authority.as_str().as_bytes());
+    }
     for (name, value) in fields {
         head.push(name.as_str().as_bytes(), value.as_bytes());
     }

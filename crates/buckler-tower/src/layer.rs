@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use arc_swap::ArcSwap;
@@ -21,8 +20,11 @@ use crate::answer_body::AnswerBody;
 use crate::fault::Fault;
 use crate::future::{ResponseFuture, Waiting};
 use crate::head::{apply, collect, response, target};
+use crate::judge::Judge;
+use crate::nonce::Nonces;
 use crate::observer::{Observer, SystemTime, Time};
-use crate::request_body::{HoldBudget, Holding, Judge, RequestBody};
+use crate::request_body::{Holding, RequestBody};
+use crate::room::HoldBudget;
 
 /// Bytes of held bodies unless said otherwise: twenty-five of the largest allowed by default, a small part of
 /// the smallest machine that runs Python workers.
@@ -82,28 +84,6 @@ impl Shared {
     /// A panicking observer loses its record, nothing else.
     pub(crate) fn observe(&self, record: Record) {
         let _caught = catch_unwind(AssertUnwindSafe(|| self.observer.record(record)));
-    }
-}
-
-/// Sixteen bytes a request that no other request has: random for the process, counted within it.
-struct Nonces {
-    process: u64,
-    next: AtomicU64,
-}
-
-impl Nonces {
-    fn new() -> Self {
-        let random = || getrandom::u64().unwrap_or_else(|_| SystemTime.now().0);
-        Self { process: random(), next: AtomicU64::new(random()) }
-    }
-
-    fn next(&self) -> [u8; 16] {
-        // The steps of splitmix64: neighbours look unlike, and no two are the same.
-        let mut mixed = self.next.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        (u128::from(self.process) << 64 | u128::from(mixed)).to_be_bytes()
     }
 }
 
@@ -202,10 +182,11 @@ where
         let shared = &self.shared;
         let context = shared.context(request.extensions().get().copied().unwrap_or(Connection::LOCAL));
         let engine = shared.engine.load_full();
-        let target = target(request.uri());
+        let target = target(request.uri(), request.version());
         let method = request.method().as_str();
         let opening = catch_unwind(AssertUnwindSafe(|| {
-            let mut head = collect(method, target.as_bytes(), request.version(), request.headers());
+            let mut head =
+                collect(method, target.as_bytes(), request.uri().authority(), request.version(), request.headers());
             // What is read as a body is judged as one, whatever the fields say.
             if !request.body().is_end_stream() {
                 head.body_follows();
@@ -233,13 +214,13 @@ impl<S> Buckler<S> {
         R: Body<Data = Bytes>,
         R::Error: Into<BoxError>,
     {
-        apply(admission.edits(), request.headers_mut());
+        apply(&admission.edits(), request.headers_mut());
         let admitted = Admitted { peer: admission.peer(), scheme: admission.scheme() };
         request.extensions_mut().insert(admitted);
         let (inspector, exchange) = admission.into_parts();
         let plan = inspector.plan();
         let mut waiting = Waiting::new(exchange, Arc::clone(&self.shared), request.version());
-        let judge = Judge::new(inspector, waiting.watch());
+        let judge = Judge::new(inspector, waiting.watch(), self.shared.budget.lease_to_expand(admitted.peer.into()));
         let (parts, body) = request.into_parts();
         match plan {
             BodyPlan::Stream => {
@@ -253,7 +234,7 @@ impl<S> Buckler<S> {
                 // The clone takes the place; the one that said it is ready serves this request.
                 let clone = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, clone);
-                let holding = Holding::new(body, judge, Arc::clone(&self.shared.budget));
+                let holding = Holding::new(body, judge, &self.shared.budget, admitted.peer.into());
                 ResponseFuture::holding(holding, parts, inner, waiting)
             }
         }

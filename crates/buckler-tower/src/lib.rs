@@ -44,16 +44,21 @@ mod answer_body;
 mod fault;
 mod future;
 mod head;
+mod judge;
 mod layer;
+mod nonce;
 mod observer;
 mod request_body;
+pub mod room;
 
 pub use answer_body::AnswerBody;
 pub use fault::Fault;
 pub use future::ResponseFuture;
+pub use judge::BodyRefused;
 pub use layer::{Admitted, Buckler, BucklerLayer, Settings};
+pub use nonce::Nonces;
 pub use observer::{Observer, SystemTime, Time};
-pub use request_body::{BodyRefused, RequestBody};
+pub use request_body::RequestBody;
 
 /// Any error that a body or a service may end in.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -13,7 +13,7 @@ use buckler_http::connection::Connection;
 use buckler_policy::{Host, Sources};
 use buckler_tower::{BucklerLayer, Fault, Settings, Time};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -109,7 +109,7 @@ async fn a_body_that_only_its_stream_announces_is_judged() {
         echo(request).await
     }));
     let post = |uri: &str, media: Option<&str>, body: &'static str| {
-        let request = Request::post(uri).version(http::Version::HTTP_2);
+        let request = Request::post(uri).version(Version::HTTP_2);
         let request = media.into_iter().fold(request, |request, media| request.header("content-type", media));
         service.clone().oneshot(request.body(Full::from(body)).unwrap())
     };
@@ -299,5 +299,30 @@ async fn request_ids_differ_and_reach_the_app() {
         let told = response.headers()["x-request-id"].to_str().unwrap().to_owned();
         assert_eq!(text(response).await.1, told);
         assert!(seen.insert(told));
+    }
+}
+
+// R04: over HTTP/2 the host stands in `:authority`, which is the URI's
+#[tokio::test]
+async fn an_http2_request_has_one_host_however_it_is_said() {
+    let policy = "environment = \"development\"\n[server]\nhosts = [\"a.test\"]\n[server.tls]\nmode = \"off\"\n";
+    let layer = BucklerLayer::with(engine(policy), Settings::default());
+    for (uri, host, expected) in [
+        ("http://a.test/", None, 200),
+        ("http://a.test/", Some("A.test:80"), 200),
+        ("http://a.test/", Some("b.test"), 421),
+        ("http://b.test/", Some("a.test"), 421),
+        ("http://b.test/", None, 400),
+        ("/", Some("a.test"), 200),
+        ("/", None, 400),
+        ("http://user@a.test/", None, 400),
+    ] {
+        let mut request = Request::get(uri).version(Version::HTTP_2);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let service = layer.layer(service_fn(echo));
+        let answer = service.oneshot(request.body(Full::default()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), expected, "{uri} {host:?}");
     }
 }

@@ -95,3 +95,70 @@ async fn large_bodies_that_stall_leave_room_for_small_ones() {
         assert_eq!(service.clone().oneshot(request).await.unwrap().status(), 200);
     }
 }
+
+/// A zstd frame that is not at its end and makes its decoder keep a window of 8 MiB: 64 blocks of one repeated byte, and
+/// as many bytes as it takes to stay within the ratio.
+fn hungry() -> Bytes {
+    let mut frame = b"\x28\xb5\x2f\xfd\x00\x68".to_vec();
+    let header = |size: u32, kind: u32| (size << 3 | kind << 1).to_le_bytes().into_iter().take(3);
+    let mut first = b"\"".to_vec();
+    first.resize(64 * 1024, b'x');
+    frame.extend(header(64 * 1024, 0));
+    frame.extend(first);
+    for _ in 0..64 {
+        frame.extend(header(128 * 1024, 1));
+        frame.push(b' ');
+    }
+    // What has come of the next block pushes the others into the decoder.
+    frame.extend(header(8 * 1024, 0));
+    frame.resize(frame.len() + 8 * 1024 - 1, b'x');
+    Bytes::from(frame)
+}
+
+// R08: a thousand streams whose windows would take 8 GiB
+#[tokio::test]
+async fn a_thousand_compressed_bodies_that_stall_take_their_share_and_no_more() {
+    let text = "environment = \"development\"\n[server.tls]\nmode = \"off\"";
+    let policy = Sources::new(Host::Gateway).file("test.toml", text).load().unwrap().policy;
+    // Twice two windows, and nearly nothing beside them.
+    let settings = Settings { held_bytes: 36 * 1024 * 1024, ..Settings::default() };
+    let app = service_fn(async |_| Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())));
+    let service = BucklerLayer::with(Engine::new(&policy), settings).layer(app);
+    let post = || Request::post("/").header("host", "localhost").header("content-type", "application/json");
+
+    let hungry = hungry();
+    let mut stalled = Vec::new();
+    let mut refused = 0;
+    for _ in 0..1000 {
+        let request = post().header("content-encoding", "zstd");
+        let request = request.body(http_body_util::Either::Left(Stalled(Some(hungry.clone())))).unwrap();
+        let mut call = Box::pin(service.clone().oneshot(request));
+        // Pieces that expand far are judged in several turns.
+        let mut answered = None;
+        for _ in 0..100 {
+            answered = std::future::poll_fn(|cx| Poll::Ready(Some(call.as_mut().poll(cx)))).await;
+            if answered.as_ref().is_some_and(Poll::is_ready) {
+                break;
+            }
+        }
+        match answered {
+            Some(Poll::Ready(answer)) => {
+                assert_eq!(answer.unwrap().status(), 503);
+                refused += 1;
+            }
+            _ => stalled.push(call),
+        }
+    }
+    // Half of the room, eight MiB and more for each.
+    assert!((1..=2).contains(&stalled.len()), "{} hold their windows, {refused} were refused", stalled.len());
+    // Who sends no such thing is served on.
+    for _ in 0..10 {
+        let request = post().body(http_body_util::Either::Right(Full::from("{\"a\":1}"))).unwrap();
+        assert_eq!(service.clone().oneshot(request).await.unwrap().status(), 200);
+    }
+    stalled.clear();
+    let gzip =
+        Bytes::from_static(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\x8b\x8e\x05\x00\x29\xbb\x4c\x0d\x02\x00\x00\x00");
+    let request = post().header("content-encoding", "gzip").body(http_body_util::Either::Right(Full::from(gzip)));
+    assert_eq!(service.clone().oneshot(request.unwrap()).await.unwrap().status(), 200);
+}

@@ -1,10 +1,7 @@
-//! The `buckler` command. `cli` reads the command line, `serving` puts the parts together; what they do is elsewhere.
-
-mod cli;
-mod serving;
+//! The `buckler` command as a program of its own.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    buckler::main_from(std::env::args_os(), None).into()
 }

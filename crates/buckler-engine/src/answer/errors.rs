@@ -4,12 +4,23 @@
 //!   traces there.
 //! - FastAPI's 422 keeps its list and loses every `input`, which echoes what was sent: a password, as often
 //!   as not. `title`, `code` and `request_id` are added, the media type stays, so generated clients read on.
+//!   Whatever stays keeps its very text: a number of thirty digits does not become a float.
+//! - One that the app has compressed is expanded, within the same bound, and sent without a coding. `Vary` is left as
+//!   the app set it: it still says on what the answer depends.
+//!
+//! A 422 that is no JSON by its type passes: nothing tells an echo from a text there.
+
+use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use buckler_http::media::MediaType;
+use buckler_inspect::coding::{CodingFault, Codings, ExpandLimits, Expanded, Expander};
 use buckler_policy::settings::{Errors, Mask, StripInput};
 
 use super::{AnswerBody, AnswerFields, problem};
@@ -56,6 +67,7 @@ pub(crate) static STALE_FIELDS: [HeaderName; 7] = [
 #[derive(Debug)]
 pub struct Rewrite {
     request_id: RequestId,
+    codings: Codings,
 }
 
 /// What happens to an error, by its status and fields; the same in both modes.
@@ -67,17 +79,17 @@ pub(crate) enum ErrorPlan {
 
 pub(crate) fn plan(rules: Errors, status: StatusCode, fields: &impl AnswerFields, id: &RequestId) -> ErrorPlan {
     if status.is_server_error() && rules.mask == Mask::Replace {
-        return ErrorPlan::Mask { body: problem::of_failure(status, id.as_str()), media: problem::MEDIA_TYPE };
+        return ErrorPlan::Mask { body: problem::of_failure(status, id.as_str()), media: problem::MEDIA_TYPE.clone() };
     }
     let is_json = || {
         fields.first(&header::CONTENT_TYPE).and_then(|value| MediaType::parse(value).ok()).is_some_and(|m| m.is_json())
     };
     if status == StatusCode::UNPROCESSABLE_ENTITY && rules.strip_input == StripInput::Remove && is_json() {
-        // Compressed by the app's own middleware: it cannot be read here, so it does not pass.
-        if fields.first(&header::CONTENT_ENCODING).is_some_and(|c| !c.eq_ignore_ascii_case(b"identity")) {
-            return ErrorPlan::Mask { body: replacement(id), media: HeaderValue::from_static("application/json") };
-        }
-        return ErrorPlan::Strip(Rewrite { request_id: id.clone() });
+        return match fields.first(&header::CONTENT_ENCODING).map_or(Ok(Codings::NONE), Codings::parse) {
+            Ok(codings) => ErrorPlan::Strip(Rewrite { request_id: *id, codings }),
+            // It cannot be read here, so it does not pass.
+            Err(_) => ErrorPlan::Mask { body: replacement(id), media: HeaderValue::from_static("application/json") },
+        };
     }
     ErrorPlan::Untouched
 }
@@ -100,42 +112,149 @@ impl Rewrite {
 
     /// The body to send for the one that the app sent. `None` stands for a body that was too long.
     ///
-    /// What is no JSON object is replaced: it cannot be searched.
+    /// What is neither a JSON object nor an array is replaced: it cannot be searched.
     pub fn apply(self, body: Option<&[u8]>) -> Bytes {
-        let Some(Value::Object(mut object)) = body.and_then(|b| serde_json::from_slice(b).ok()) else {
-            return replacement(&self.request_id);
-        };
-        // What FastAPI's documentation adds to its own handler: the whole body once more.
-        object.shift_remove("body");
-        object.shift_remove("input");
-        for value in object.values_mut() {
-            strip(value, MAX_DEPTH);
-        }
-        let mut add = |name: &str, text: &str| {
-            object.entry(name).or_insert_with(|| Value::String(text.to_owned()));
-        };
-        add("title", Reason::ContractViolation.title());
-        add("code", Reason::ContractViolation.code());
-        object.insert("request_id".to_owned(), Value::String(self.request_id.as_str().to_owned()));
-        serde_json::to_vec(&object).map_or_else(|_| replacement(&self.request_id), Bytes::from)
+        let body = body.and_then(|body| expand(self.codings, body));
+        let rewritten = body.and_then(|body| rewrite(&body, self.request_id.as_str()));
+        rewritten.map_or_else(|| replacement(&self.request_id), Bytes::from)
     }
 }
 
-/// Removes `input`, which is what Pydantic calls what was sent, wherever it stands.
-fn strip(value: &mut Value, depth: usize) {
-    let Some(depth) = depth.checked_sub(1) else {
-        *value = Value::Null;
-        return;
+/// The body without its codings.
+fn expand(codings: Codings, body: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if codings.is_none() {
+        return Some(Cow::Borrowed(body));
+    }
+    // What the app has compressed is no bomb, however well it compresses.
+    let limits = ExpandLimits { expanded: MAX_REWRITTEN as u64, ratio: u32::MAX };
+    let mut expander = Expander::new(codings, limits);
+    let mut plain = Vec::new();
+    let mut keep = |part: &[u8]| {
+        plain.extend_from_slice(part);
+        Ok::<(), CodingFault>(())
     };
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| strip(item, depth)),
-        Value::Object(object) => {
-            object.shift_remove("input");
-            for (_, inner) in object.iter_mut() {
-                strip(inner, depth);
+    let mut rest = body;
+    while let Expanded::Part(taken) = expander.push(rest, &mut keep).ok()? {
+        rest = rest.get(taken..)?;
+    }
+    while expander.finish(&mut keep).ok()? != Expanded::Whole {}
+    Some(Cow::Owned(plain))
+}
+
+/// An object or array without what echoes the input, each other value as it was written.
+fn rewrite(body: &[u8], request_id: &str) -> Option<Vec<u8>> {
+    let raw: &RawValue = serde_json::from_slice(body).ok()?;
+    let mut out = Vec::with_capacity(body.len());
+    match raw.get().as_bytes().first() {
+        Some(b'[') => strip(raw, MAX_DEPTH + 1, &mut out)?,
+        Some(b'{') => {
+            let Members(mut members) = serde_json::from_str(raw.get()).ok()?;
+            // `body` is what FastAPI's documentation adds to its own handler: everything once more.
+            members.retain(|(name, _)| !matches!(name.as_str(), "body" | INPUT | "request_id"));
+            let has = |wanted: &str| members.iter().any(|(name, _)| name == wanted);
+            let added = [
+                ("title", Reason::ContractViolation.title(), !has("title")),
+                ("code", Reason::ContractViolation.code(), !has("code")),
+                ("request_id", request_id, true),
+            ];
+            let mut object = Object::begin(&mut out);
+            for (name, value) in &members {
+                strip(value, MAX_DEPTH, object.member(name)?)?;
+            }
+            for (name, text, _) in added.iter().filter(|(_, _, missing)| *missing) {
+                serde_json::to_writer(object.member(name)?, text).ok()?;
+            }
+            object.end();
+        }
+        _ => return None,
+    }
+    Some(out)
+}
+
+/// What Pydantic calls what was sent.
+const INPUT: &str = "input";
+
+/// Writes a value without `input`, wherever that stands; `null` for what is nested too deeply to be searched.
+fn strip(value: &RawValue, depth: usize, out: &mut Vec<u8>) -> Option<()> {
+    let text = value.get();
+    let Some(depth) = depth.checked_sub(1) else {
+        out.extend_from_slice(b"null");
+        return Some(());
+    };
+    match text.as_bytes().first() {
+        Some(b'[') => {
+            let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            out.push(b'[');
+            for (at, item) in items.into_iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                strip(item, depth, out)?;
+            }
+            out.push(b']');
+        }
+        Some(b'{') => {
+            let Members(members) = serde_json::from_str(text).ok()?;
+            let mut object = Object::begin(out);
+            for (name, value) in members.iter().filter(|(name, _)| name != INPUT) {
+                strip(value, depth, object.member(name)?)?;
+            }
+            object.end();
+        }
+        _ => out.extend_from_slice(text.as_bytes()),
+    }
+    Some(())
+}
+
+/// The members of an object in their order, names read and values as written.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Vec<(String, &'de RawValue)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(members)
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        deserializer.deserialize_map(Collect).map(Members)
+    }
+}
+
+/// An object that is being written.
+struct Object<'o> {
+    out: &'o mut Vec<u8>,
+    separator: u8,
+}
+
+impl<'o> Object<'o> {
+    fn begin(out: &'o mut Vec<u8>) -> Self {
+        Self { out, separator: b'{' }
+    }
+
+    /// Writes a name; the value is written to what is given back.
+    fn member(&mut self, name: &str) -> Option<&mut Vec<u8>> {
+        self.out.push(std::mem::replace(&mut self.separator, b','));
+        serde_json::to_writer(&mut *self.out, name).ok()?;
+        self.out.push(b':');
+        Some(self.out)
+    }
+
+    fn end(self) {
+        if self.separator == b'{' {
+            self.out.push(b'{');
+        }
+        self.out.push(b'}');
     }
 }
 
@@ -146,4 +265,35 @@ fn replacement(id: &RequestId) -> Bytes {
     object.insert("code".to_owned(), Reason::ContractViolation.code().into());
     object.insert("request_id".to_owned(), id.as_str().into());
     serde_json::to_vec(&object).map(Bytes::from).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewritten(body: &str) -> String {
+        let rewrite = Rewrite { request_id: RequestId::new([0; 16]), codings: Codings::NONE };
+        String::from_utf8(rewrite.apply(Some(body.as_bytes())).to_vec()).unwrap()
+    }
+
+    // R11
+    #[test]
+    fn an_echo_goes_under_every_spelling_of_its_name() {
+        for body in [
+            r#"{"detail":[{"\u0069nput":"CANARY"}]}"#,
+            r#"{"detail":[{"input":"CANARY","input":"CANARY"}]}"#,
+            r#"[{"input":"CANARY"}]"#,
+            r#"{"in\u0070ut":"CANARY"}"#,
+        ] {
+            assert!(!rewritten(body).contains("CANARY"), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_stays_is_written_as_the_app_wrote_it() {
+        let members = r#""ctx":{"le":123456789012345678901234567890,"gt":1.10,"f":1e400,"t":"\u00e9\/"},"detail":[ ]"#;
+        let body = rewritten(&format!("{{{members},\"input\":1}}"));
+        assert!(body.starts_with(&format!("{{{}", members.replace("[ ]", "[]"))), "{body}");
+        assert_eq!(rewritten("[1.10, {}]"), "[1.10,{}]");
+    }
 }

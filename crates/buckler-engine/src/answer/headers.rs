@@ -7,6 +7,7 @@
 
 use buckler_http::connection::Scheme;
 use buckler_http::media::MediaType;
+use buckler_http::target::decoded;
 use buckler_policy::settings::{Headers, Mode};
 use http::{HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
@@ -20,8 +21,10 @@ use crate::record::Note;
 /// Carries the name of the exchange.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
+// Each in one place, so that hosts know them again; see [`crate::Engine::lasting_fields`].
+pub(crate) static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+static VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
+static CREDENTIALS: HeaderValue = HeaderValue::from_static("true");
 
 /// Fields of the app that `[cors]` replaces.
 pub(crate) const CORS_FIELDS: &[HeaderName] = &[
@@ -117,6 +120,14 @@ impl HeaderRules {
         }
     }
 
+    /// See [`crate::Engine::lasting_fields`].
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let csp = [&self.csp_data, &self.csp_html, &self.csp_docs].into_iter().flatten();
+        let csp = csp.map(|value| (self.csp_name.clone(), value.clone()));
+        let fixed = self.fixed.iter().map(|managed| (managed.name.clone(), managed.value.clone()));
+        fixed.chain(csp).chain([(header::CACHE_CONTROL, NO_STORE.clone())])
+    }
+
     /// Edits of an answer whose fields are these, and whose body will be of `media`.
     pub(crate) fn edit(
         &self,
@@ -127,7 +138,10 @@ impl HeaderRules {
     ) -> Edits {
         let mut edits = Edits { add: Vec::with_capacity(self.fixed.len() + 8), ..Edits::default() };
         // An app that names its own requests is overruled: answer and log have one name.
-        edits.set(fields, &REQUEST_ID, facts.request_id.header_value(), Precedence::Policy);
+        if fields.first(&REQUEST_ID).is_some() {
+            edits.remove.push(REQUEST_ID);
+        }
+        edits.add.push((REQUEST_ID, facts.request_id.header_value()));
         share(&mut edits, facts, cors, fields);
         if self.mode == Mode::Monitor {
             return edits;
@@ -139,14 +153,14 @@ impl HeaderRules {
         }
         for managed in &self.fixed {
             if managed.when == When::Always || facts.scheme == Scheme::Https {
-                edits.set(fields, &managed.name, managed.value.clone(), managed.precedence);
+                edits.set(fields, &managed.name, &managed.value, managed.precedence);
             }
         }
         if let Some(policy) = self.content_security_policy(facts, media) {
-            edits.set(fields, &self.csp_name, policy.clone(), self.csp_precedence);
+            edits.set(fields, &self.csp_name, policy, self.csp_precedence);
         }
         if self.is_private(facts) {
-            edits.set(fields, &header::CACHE_CONTROL, NO_STORE, Precedence::App);
+            edits.set(fields, &header::CACHE_CONTROL, &NO_STORE, Precedence::App);
         }
         edits
     }
@@ -173,25 +187,8 @@ fn begins_with(path: &[u8], prefix: &[u8]) -> bool {
     path.starts_with(prefix) || prefix.iter().all(|&byte| read.next() == Some(byte))
 }
 
-/// The bytes that a path stands for; a broken encoding stands for itself.
-fn decoded(path: &[u8]) -> impl Iterator<Item = u8> + '_ {
-    let hex = |digit: &u8| char::from(*digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    let mut rest = path;
-    std::iter::from_fn(move || {
-        let (&first, after) = rest.split_first()?;
-        rest = after;
-        if let (b'%', [high, low, behind @ ..]) = (first, after)
-            && let (Some(high), Some(low)) = (hex(high), hex(low))
-        {
-            rest = behind;
-            return Some(high << 4 | low);
-        }
-        Some(first)
-    })
-}
-
 impl Edits {
-    fn set(&mut self, fields: &impl AnswerFields, name: &HeaderName, value: HeaderValue, precedence: Precedence) {
+    fn set(&mut self, fields: &impl AnswerFields, name: &HeaderName, value: &HeaderValue, precedence: Precedence) {
         if let Some(own) = fields.first(name) {
             if precedence == Precedence::App {
                 if let Some(known) = WATCHED.iter().find(|w| **w == name.as_str())
@@ -203,7 +200,7 @@ impl Edits {
             }
             self.remove.push(name.clone());
         }
-        self.add.push((name.clone(), value));
+        self.add.push((name.clone(), value.clone()));
     }
 }
 
@@ -219,6 +216,11 @@ const WATCHED: &[&str] = &[
     "content-security-policy",
 ];
 
+/// What [`share`] adds, whatever the policy.
+pub(crate) fn shared() -> FieldList {
+    vec![(header::VARY, VARY_ORIGIN.clone()), (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, CREDENTIALS.clone())]
+}
+
 fn share(edits: &mut Edits, facts: &Facts, cors: Option<&CorsRules>, fields: &impl AnswerFields) {
     let Some(cors) = cors else { return };
     let allow_origin = match &facts.sharing {
@@ -233,12 +235,12 @@ fn share(edits: &mut Edits, facts: &Facts, cors: Option<&CorsRules>, fields: &im
             .any(|m| m == b"*" || m.eq_ignore_ascii_case(b"origin"))
     });
     if !varies {
-        edits.add.push((header::VARY, VARY_ORIGIN));
+        edits.add.push((header::VARY, VARY_ORIGIN.clone()));
     }
     let Some(allow_origin) = allow_origin else { return };
     edits.add.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, allow_origin.clone()));
     if cors.credentials {
-        edits.add.push((header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true")));
+        edits.add.push((header::ACCESS_CONTROL_ALLOW_CREDENTIALS, CREDENTIALS.clone()));
     }
     if let Some(expose) = &cors.expose {
         edits.add.push((header::ACCESS_CONTROL_EXPOSE_HEADERS, expose.clone()));

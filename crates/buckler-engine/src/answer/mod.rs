@@ -9,7 +9,8 @@ use buckler_http::media::MediaType;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use crate::check::cors::Sharing;
+use crate::check::content;
+use crate::check::cors::{CorsRules, Sharing};
 use crate::engine::Engine;
 use crate::facts::{Facts, Unread};
 use crate::reason::Reason;
@@ -77,7 +78,20 @@ pub enum AnswerBody {
 
 pub use errors::Rewrite;
 
+/// What whoever finds nobody free is told (RFC 9110 §10.2.3), in seconds: a burst is over by then, and the least that
+/// the field can say.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
 impl Engine {
+    /// The fields that many answers have in common. An answer that carries one carries this very value and no copy, so a
+    /// host may make something of each once, and know it again by where its bytes lie.
+    pub fn lasting_fields(&self) -> FieldList {
+        // As they follow each other in answers, so that who looks for them finds them soon.
+        let cors = self.rules.cors.iter().flat_map(CorsRules::lasting);
+        let problem = (header::CONTENT_TYPE, problem::MEDIA_TYPE.clone());
+        headers::shared().into_iter().chain(cors).chain(self.rules.headers.lasting()).chain([problem]).collect()
+    }
+
     /// The answer to a violation: a problem document, or a redirect where the violation knows the way.
     pub(crate) fn render(&self, facts: &Facts, violation: &Violation) -> Reply {
         let status = violation.reason.status();
@@ -91,13 +105,19 @@ impl Engine {
         let media = MediaType::parse(problem::MEDIA_TYPE_TEXT.as_bytes()).ok();
         let cors = self.rules.cors.as_ref();
         let mut fields = self.rules.headers.edit(facts, cors, &HeaderMap::new(), media.as_ref()).add;
-        fields.push((header::CONTENT_TYPE, problem::MEDIA_TYPE));
+        fields.push((header::CONTENT_TYPE, problem::MEDIA_TYPE.clone()));
         if !fields.iter().any(|(name, _)| *name == header::CACHE_CONTROL) {
-            fields.push((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
+            fields.push((header::CACHE_CONTROL, headers::NO_STORE.clone()));
         }
         if status == StatusCode::METHOD_NOT_ALLOWED {
             // RFC 9110 §15.5.6 wants the field; what the app would take is not known here.
             fields.push((header::ALLOW, HeaderValue::from_static("")));
+        }
+        if violation.reason == Reason::Overloaded {
+            fields.push((header::RETRY_AFTER, RETRY_AFTER));
+        }
+        if violation.key == Some(content::ENCODINGS) && violation.reason == Reason::UnsupportedMediaType {
+            fields.push((header::ACCEPT_ENCODING, self.rules.accept_encoding.clone()));
         }
         let body = if facts.method == Method::HEAD { Bytes::new() } else { body };
         Reply { status, fields, body, connection: after(facts, violation.reason) }
@@ -134,4 +154,65 @@ pub(crate) fn preflight(rules: &Rules, facts: &Facts) -> Reply {
 fn empty(rules: &Rules, facts: &Facts, status: StatusCode) -> Reply {
     let fields = rules.headers.edit(facts, rules.cors.as_ref(), &HeaderMap::new(), None).add;
     Reply { status, fields, body: Bytes::new(), connection: after_body(facts) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use buckler_http::connection::Connection;
+    use buckler_http::head::{Head, Version};
+    use buckler_policy::{Host, Sources};
+
+    use super::*;
+    use crate::engine::Opening;
+    use crate::facts::{Context, Timestamp};
+
+    const POLICY: &str = r#"
+        [server]
+        hosts = ["a.example"]
+        [server.tls]
+        mode = "off"
+        [cors]
+        origins = ["https://b.example"]
+        credentials = true
+        headers = ["content-type"]
+        [headers]
+        no_store_paths = ["/private"]
+    "#;
+
+    #[test]
+    fn what_answers_have_in_common_lies_where_the_policy_has_it() {
+        let policy = Sources::new(Host::InProcess).file("buckler.toml", POLICY).load().unwrap().policy;
+        let engine = Arc::new(Engine::new(&policy));
+        let lasting = engine.lasting_fields();
+        let context = Context { connection: Connection::LOCAL, now: Timestamp(0), nonce: [1; 16] };
+        let open = |method: &str, target: &[u8], host: &[u8], origin: &[u8]| {
+            let mut head = Head::new(method, target, Version::Http11);
+            head.push(b"host", host);
+            head.push(b"origin", origin);
+            head.push(b"access-control-request-method", b"POST");
+            engine.open(&head, &context)
+        };
+        let ours = b"https://b.example";
+        let mut answers = Vec::new();
+        for opening in [
+            open("GET", b"/private", b"a.example", ours),
+            open("GET", b"/", b"wrong.example", ours),
+            open("OPTIONS", b"/", b"a.example", ours),
+            open("OPTIONS", b"/", b"a.example", b"https://c.example"),
+        ] {
+            answers.push(match opening {
+                Opening::Answer(ended) => ended.reply.fields,
+                Opening::Admit(admission) => admission.into_parts().1.answer(StatusCode::OK, &HeaderMap::new()).0.add,
+            });
+        }
+        for (name, value) in answers.iter().flatten().filter(|(name, _)| *name != headers::REQUEST_ID) {
+            let same = |(known, theirs): &&(HeaderName, HeaderValue)| {
+                known == name && std::ptr::eq(theirs.as_bytes(), value.as_bytes())
+            };
+            assert!(lasting.iter().any(|field| same(&field)), "{name}: {value:?} is a copy");
+        }
+        assert!(answers.iter().all(|fields| fields.len() > 8));
+    }
 }

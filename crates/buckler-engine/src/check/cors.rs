@@ -10,7 +10,7 @@ use buckler_http::authority::Authority;
 use buckler_http::connection::Scheme;
 use buckler_http::head::{Field, Head};
 use buckler_http::origin::{Origin, OriginPattern};
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue, header};
 
 use crate::reason::Reason;
 use crate::stage::Violation;
@@ -18,12 +18,50 @@ use crate::stage::Violation;
 /// The compiled `[cors]`.
 #[derive(Debug, Clone)]
 pub(crate) struct CorsRules {
-    pub(crate) origins: Vec<OriginPattern>,
+    pub(crate) origins: Vec<KnownOrigin>,
     pub(crate) credentials: bool,
     pub(crate) methods: HeaderValue,
     pub(crate) headers: Option<HeaderValue>,
     pub(crate) expose: Option<HeaderValue>,
     pub(crate) max_age: HeaderValue,
+}
+
+/// An entry of the policy.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownOrigin {
+    pattern: OriginPattern,
+    /// What an answer says to a page of it, where it stands for one origin; made once.
+    value: Option<HeaderValue>,
+}
+
+impl CorsRules {
+    /// See [`crate::Engine::lasting_fields`].
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let origins = self.origins.iter().filter_map(|known| known.value.as_ref());
+        let origins = origins.map(|value| (header::ACCESS_CONTROL_ALLOW_ORIGIN, value));
+        let others = [
+            (header::ACCESS_CONTROL_EXPOSE_HEADERS, self.expose.as_ref()),
+            (header::ACCESS_CONTROL_ALLOW_METHODS, Some(&self.methods)),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, self.headers.as_ref()),
+            (header::ACCESS_CONTROL_MAX_AGE, Some(&self.max_age)),
+        ];
+        let others = others.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        origins.chain(others).map(|(name, value)| (name, value.clone()))
+    }
+}
+
+impl KnownOrigin {
+    pub(crate) fn new(pattern: &OriginPattern) -> Self {
+        Self { value: HeaderValue::from_str(&pattern.to_string()).ok(), pattern: pattern.clone() }
+    }
+
+    /// `Access-Control-Allow-Origin` for a page that is covered, as its browser spells it.
+    fn allowing(&self, text: &[u8]) -> Sharing {
+        match &self.value {
+            Some(value) if value == text => Sharing::Shared(value.clone()),
+            _ => HeaderValue::from_bytes(text).map_or(Sharing::Unshared, Sharing::Shared),
+        }
+    }
 }
 
 /// What the page behind a request may learn.
@@ -54,10 +92,10 @@ pub(crate) fn check(
 ) -> Result<CorsVerdict, Violation> {
     let Some(text) = head.first(Field::Origin) else { return Ok(CorsVerdict::Request(Sharing::Unshared)) };
     let origin = Origin::parse(text).ok();
-    let shared = origin.as_ref().and_then(|origin| rules.origins.iter().find(|pattern| pattern.covers(origin)));
+    let shared = origin.as_ref().and_then(|origin| rules.origins.iter().find(|known| known.pattern.covers(origin)));
     let sharing = match shared {
-        Some(pattern) if pattern.is_any() && !rules.credentials => Sharing::Shared(HeaderValue::from_static("*")),
-        Some(_) => HeaderValue::from_bytes(text).map_or(Sharing::Unshared, Sharing::Shared),
+        Some(known) if known.pattern.is_any() && !rules.credentials => Sharing::Shared(HeaderValue::from_static("*")),
+        Some(known) => known.allowing(text),
         None => Sharing::Unshared,
     };
     let foreign = sharing == Sharing::Unshared && !origin.is_some_and(|o| is_own(&o, scheme, authority));

@@ -2,7 +2,7 @@
 
 use buckler_http::authority::Authority;
 use buckler_http::connection::Scheme;
-use buckler_http::head::{Field, Head, Version};
+use buckler_http::head::{Field, Head};
 use buckler_http::host::HostSet;
 use buckler_http::target::Target;
 
@@ -26,11 +26,13 @@ pub(crate) fn check<'a>(
     {
         return Err(Violation::fixed(Reason::MalformedRequest, "target and Host field name different hosts"));
     }
-    // HTTP/2 says it in `:authority`, which hosts hand over as an absolute target (RFC 9113 §8.3.1).
-    let asked = match target {
-        Target::Absolute { authority, .. } if head.version() == Version::Http2 => Some(*authority),
-        _ => None,
-    };
+    let asked = head.authority().map(read).transpose()?;
+    // A client that reuses connections knows what to do with a 421 (RFC 9110 §15.5.20).
+    if let (Some(asked), Some(host)) = (&asked, &host)
+        && !asked.same_as(host, scheme.default_port())
+    {
+        return Err(Violation::fixed(Reason::Misdirected, "`:authority` and Host field name different hosts"));
+    }
     let Some(effective) = forwarded.map(read).transpose()?.or(host).or(asked) else {
         return Err(Violation::of(KEY, Reason::HostNotAllowed, "the request names no host"));
     };

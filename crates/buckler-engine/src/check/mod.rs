@@ -4,6 +4,7 @@
 pub(crate) mod client;
 pub(crate) mod content;
 pub(crate) mod cors;
+pub(crate) mod docs;
 pub(crate) mod framing;
 pub(crate) mod head_limits;
 pub(crate) mod host;

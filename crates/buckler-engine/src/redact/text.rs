@@ -80,8 +80,9 @@ fn without_telling_words(line: &str) -> Cow<'_, str> {
             out.push_str(MASK);
         } else {
             out.push_str(word);
-            telling = ends_in(word, TELLING).then_some(word);
         }
+        // A value, too: where the one before is empty, this is no value but the next name.
+        telling = ends_in(word, TELLING).then_some(word);
         if name.is_some_and(|name| ends_in(name, WHOLE_LINE)) {
             break;
         }
@@ -125,6 +126,7 @@ mod tests {
             "{\"access_token\": \"CANARY\"}",
             "SECRET_KEY_TOKEN=CANARY",
             "DB_PASSWORD: CANARY",
+            "login(password='', token='CANARY')",
             "headers: Authorization: Bearer CANARY and more CANARY",
             "Cookie: a=1; session=CANARY",
             "using eyJhbGciOiJCANARYIsInR5cCI.eyJzdWIi.x",

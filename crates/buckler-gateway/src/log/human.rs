@@ -1,23 +1,23 @@
 //! Lines for people who watch a terminal.
 
-use std::fmt::Write;
+use std::io::{Result, Write};
 
 use buckler_engine::record::Outcome;
 use buckler_engine::stage::Finding;
 use buckler_engine::{Record, Severity};
 
 use super::Entry;
-use super::line::{Colour, Incident, client, level, note, severity};
+use super::line::{Client, Colour, Incident, level, note, severity};
 
-pub(super) fn line(out: &mut String, entry: &Entry, colour: Colour) {
-    // Writing to a String cannot fail.
+pub(super) fn line(out: &mut Vec<u8>, entry: &Entry, colour: Colour) {
+    // Writing to memory cannot fail.
     let _infallible = match entry {
         Entry::Exchange(record) => exchange(out, record, colour),
         Entry::Incident(incident) => happened(out, incident, colour),
     };
 }
 
-fn exchange(out: &mut String, record: &Record, colour: Colour) -> std::fmt::Result {
+fn exchange(out: &mut Vec<u8>, record: &Record, colour: Colour) -> Result<()> {
     let (on, off) = paint(severity(record), colour);
     write!(
         out,
@@ -26,19 +26,19 @@ fn exchange(out: &mut String, record: &Record, colour: Colour) -> std::fmt::Resu
         record.method,
         record.target,
         duration(record.duration_micros()),
-        client(record),
+        Client(record.peer),
     )?;
     match &record.outcome {
         Outcome::Refused(finding) => {
-            out.push_str(" refused by ");
+            out.extend_from_slice(b" refused by ");
             said(out, finding)?;
         }
         Outcome::Failed(reason) => write!(out, " failed: {}", reason.code())?,
-        Outcome::Aborted => out.push_str(" cut off"),
+        Outcome::Aborted => out.extend_from_slice(b" cut off"),
         _ => {}
     }
     for finding in &record.monitored {
-        out.push_str(" monitored: ");
+        out.extend_from_slice(b" monitored: ");
         said(out, finding)?;
     }
     for noted in &record.notes {
@@ -47,13 +47,13 @@ fn exchange(out: &mut String, record: &Record, colour: Colour) -> std::fmt::Resu
     write!(out, " id={}", record.request_id.as_str())
 }
 
-fn said(out: &mut String, finding: &Finding) -> std::fmt::Result {
+fn said(out: &mut Vec<u8>, finding: &Finding) -> Result<()> {
     let violation = &finding.violation;
     write!(out, "{}: {}, {}", finding.stage.name(), violation.reason.code(), violation.detail)?;
     violation.key.map_or(Ok(()), |key| write!(out, " [{key}]"))
 }
 
-fn happened(out: &mut String, incident: &Incident, colour: Colour) -> std::fmt::Result {
+fn happened(out: &mut Vec<u8>, incident: &Incident, colour: Colour) -> Result<()> {
     let (what, peer, severity) = match incident {
         Incident::LinesDropped { count } => {
             let (on, off) = paint(Severity::Error, colour);

@@ -1,25 +1,29 @@
 //! One JSON object a line, for machines.
 
+use std::fmt::Display;
+use std::net::IpAddr;
+
 use buckler_engine::record::Outcome;
+use buckler_engine::redact::Target;
 use buckler_engine::stage::Finding;
 use buckler_engine::{Reason, Record};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Entry;
-use super::line::{Incident, client, level, note, outcome, severity};
+use super::line::{Client, Incident, level, note, outcome, severity};
 
 #[derive(Serialize)]
 struct Exchange<'a> {
-    ts: String,
+    ts: Shown<Timestamp>,
     level: &'a str,
     event: &'a str,
     request_id: &'a str,
-    client: String,
+    client: Shown<Client>,
     scheme: &'a str,
     method: &'a str,
     host: Option<&'a str>,
-    target: String,
+    target: Shown<&'a Target>,
     status: u16,
     bytes_in: u64,
     bytes_out: u64,
@@ -31,6 +35,15 @@ struct Exchange<'a> {
     monitored: Vec<Said<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
+}
+
+/// What is written as it prints itself, without a text of its own in between.
+struct Shown<T>(T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
 }
 
 /// What a stage said.
@@ -59,17 +72,17 @@ impl<'a> From<&'a Finding> for Said<'a> {
 
 #[derive(Serialize)]
 struct Happened<'a> {
-    ts: String,
+    ts: Shown<Timestamp>,
     level: &'a str,
     event: &'a str,
     what: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<String>,
+    client: Option<Shown<IpAddr>>,
 }
 
-pub(super) fn line(out: &mut String, entry: &Entry) {
-    let text = match entry {
-        Entry::Exchange(record) => serde_json::to_string(&exchange(record)),
+pub(super) fn line(out: &mut Vec<u8>, entry: &Entry) {
+    let written = match entry {
+        Entry::Exchange(record) => serde_json::to_writer(out, &exchange(record)),
         Entry::Incident(incident) => {
             let dropped;
             let (event, what, peer, severity) = match incident {
@@ -81,18 +94,13 @@ pub(super) fn line(out: &mut String, entry: &Entry) {
                 Incident::Reload { what, severity } => ("reload", what.as_str(), None, *severity),
                 Incident::Worker { what, severity } => ("worker", what.as_str(), None, *severity),
             };
-            let client = peer.map(|peer| peer.ip().to_canonical().to_string());
-            serde_json::to_string(&Happened {
-                ts: Timestamp::now().to_string(),
-                level: level(severity),
-                event,
-                what,
-                client,
-            })
+            let client = peer.map(|peer| Shown(peer.ip().to_canonical()));
+            let happened = Happened { ts: Shown(Timestamp::now()), level: level(severity), event, what, client };
+            serde_json::to_writer(out, &happened)
         }
     };
-    // Text, numbers and lists of them always serialise.
-    out.push_str(&text.unwrap_or_default());
+    // Text, numbers and lists of them always serialise, and memory takes all of it.
+    written.ok();
 }
 
 fn exchange(record: &Record) -> Exchange<'_> {
@@ -113,19 +121,17 @@ fn exchange(record: &Record) -> Exchange<'_> {
         key: None,
     });
     Exchange {
-        ts: i64::try_from(record.began.0)
-            .ok()
-            .and_then(|us| Timestamp::from_microsecond(us).ok())
-            .unwrap_or_default()
-            .to_string(),
+        ts: Shown(
+            i64::try_from(record.began.0).ok().and_then(|us| Timestamp::from_microsecond(us).ok()).unwrap_or_default(),
+        ),
         level: level(severity(record)),
         event: "request",
         request_id: record.request_id.as_str(),
-        client: client(record),
+        client: Shown(Client(record.peer)),
         scheme: record.scheme.as_str(),
         method: record.method.as_str(),
         host: record.host.as_ref().and_then(|host| host.to_str().ok()),
-        target: record.target.to_string(),
+        target: Shown(&record.target),
         status: record.status.as_u16(),
         bytes_in: record.bytes_in,
         bytes_out: record.bytes_out,

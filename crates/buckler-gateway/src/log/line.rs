@@ -1,5 +1,6 @@
 //! What both shapes of a line have in common.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use buckler_engine::record::{Note, Outcome, ReplyKind};
@@ -95,9 +96,13 @@ pub(super) fn note(note: Note) -> String {
 }
 
 /// The client's address; a peer without one is `-`.
-pub(super) fn client(record: &Record) -> String {
-    match record.peer {
-        Peer::Ip(address) => address.ip().to_canonical().to_string(),
-        Peer::Local => "-".to_owned(),
+pub(super) struct Client(pub(super) Peer);
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Peer::Ip(address) => address.ip().to_canonical().fmt(f),
+            Peer::Local => f.write_str("-"),
+        }
     }
 }

@@ -15,6 +15,12 @@ const CANARY: &str = "CANARY-7d1f";
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
 
+impl Shared {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
@@ -56,7 +62,7 @@ fn lines(format: LogFormat, access: AccessLog, entries: Vec<Entry>) -> String {
     }
     drop(log);
     writer.finish();
-    String::from_utf8(out.0.lock().unwrap().clone()).unwrap()
+    out.text()
 }
 
 // R61
@@ -107,12 +113,12 @@ fn no_request_writes_a_second_line() {
     assert!(!text.contains('\u{1b}'), "{text}");
 }
 
-/// Blocks until it is let go.
-struct Stuck(Arc<Mutex<()>>);
+/// Blocks until it is let go, then keeps what comes.
+struct Stuck(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Stuck {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _held = self.0.lock().unwrap();
+        self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -123,14 +129,105 @@ impl Write for Stuck {
 
 #[test]
 fn a_writer_that_is_stuck_blocks_nobody_and_the_loss_is_counted() {
-    let gate = Arc::new(Mutex::new(()));
+    const HANDED: usize = WAITING_LINES * 2;
+    let gate = Arc::default();
+    let out = Stuck(Arc::clone(&gate));
+    let held = gate.lock().unwrap();
+    let (log, writer) = Log::start(AccessLog::All, LogFormat::Human, Colour::Plain, out).unwrap();
+    let long = "x".repeat(100);
+    for _ in 0..HANDED {
+        log.incident(Incident::Worker { what: long.clone(), severity: Severity::Info });
+    }
+    drop(held);
+    drop(log);
+    writer.finish();
+    let text = String::from_utf8(std::mem::take(&mut *gate.lock().unwrap())).unwrap();
+    let (written, others): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.contains(&long));
+    let number = |line: &&str| line.split(' ').find_map(|word| word.parse::<usize>().ok()).unwrap();
+    let lost: usize = others.iter().map(number).sum();
+    assert_eq!(written.len() + lost, HANDED, "{others:?}");
+    // The queue was full, and so may have been what the writer had in its hand.
+    assert!(written.len() <= WAITING_LINES + writing::BATCH / long.len() + 1, "{}", written.len());
+}
+
+/// A minute: more than any writer needs that is not stuck.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn incident(number: usize) -> Incident {
+    Incident::Worker { what: format!("line {number}"), severity: Severity::Info }
+}
+
+#[test]
+fn what_was_handed_over_is_written_when_flush_returns() {
+    // More than fits into one batch, in steps that end in the middle of one.
+    const STEPS: usize = 40;
+    const LINES: usize = 777;
+    let out = Shared::default();
+    let (log, writer) = Log::start(AccessLog::All, LogFormat::Json, Colour::Plain, out.clone()).unwrap();
+    for step in 1..=STEPS {
+        (0..LINES).for_each(|number| log.incident(incident(number)));
+        assert!(log.flush(PATIENCE));
+        assert_eq!(out.text().lines().count(), step * LINES);
+    }
+    drop(log);
+    writer.finish();
+}
+
+#[test]
+fn all_is_written_in_order_when_the_last_handle_is_gone() {
+    const LINES: usize = 5000;
+    let out = Shared::default();
+    let (log, writer) = Log::start(AccessLog::All, LogFormat::Human, Colour::Plain, out.clone()).unwrap();
+    (0..LINES).for_each(|number| log.incident(incident(number)));
+    drop(log);
+    writer.finish();
+    let written = out.text();
+    let lines: Vec<&str> = written.lines().collect();
+    let wanted: Vec<String> = (0..LINES).map(|number| format!("info line {number}")).collect();
+    assert!(lines == wanted, "{} of {LINES} lines", lines.len());
+}
+
+#[test]
+fn the_end_is_waited_for_with_patience() {
+    let gate = Arc::new(Mutex::new(Vec::new()));
+    for stuck in [false, true] {
+        let held = stuck.then(|| gate.lock().unwrap());
+        let out = Stuck(Arc::clone(&gate));
+        let (log, writer) = Log::start(AccessLog::All, LogFormat::Human, Colour::Plain, out).unwrap();
+        log.incident(incident(0));
+        drop(log);
+        assert_eq!(writer.finish_within(if stuck { Duration::from_millis(50) } else { PATIENCE }), !stuck);
+        drop(held);
+    }
+}
+
+#[test]
+fn flush_loses_patience_with_a_writer_that_is_stuck() {
+    let gate = Arc::new(Mutex::new(Vec::new()));
     let held = gate.lock().unwrap();
     let (log, writer) = Log::start(AccessLog::All, LogFormat::Human, Colour::Plain, Stuck(Arc::clone(&gate))).unwrap();
-    for _ in 0..WAITING_LINES * 2 {
-        log.incident(Incident::Worker { what: "x".to_owned(), severity: Severity::Info });
-    }
-    assert!(log.dropped.load(Ordering::Relaxed) >= WAITING_LINES as u64 - 2);
+    log.incident(incident(0));
+    // With room for the question, and without.
+    assert!(!log.flush(Duration::ZERO));
+    (0..WAITING_LINES * 2).for_each(|number| log.incident(incident(number)));
+    assert!(!log.flush(Duration::ZERO));
     drop(held);
+    assert!(log.flush(PATIENCE));
+    drop(log);
+    writer.finish();
+}
+
+// R81
+#[test]
+fn another_process_leaves_the_queue_alone() {
+    let out = Shared::default();
+    let (mut log, mut writer) = Log::start(AccessLog::All, LogFormat::Human, Colour::Plain, out).unwrap();
+    // The writer goes on as long as this is there, so joining it would never end.
+    let _kept = log.to_writer.sender.clone().unwrap();
+    // As in a child after a fork.
+    Arc::get_mut(&mut log.to_writer).unwrap().process ^= 1;
+    writer.process ^= 1;
+    assert!(!log.flush(PATIENCE));
     drop(log);
     writer.finish();
 }

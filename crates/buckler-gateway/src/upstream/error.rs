@@ -21,6 +21,8 @@ pub struct UpstreamError {
 pub(crate) enum Kind {
     /// No worker exists, or too many requests wait for one already.
     NoEndpoint,
+    /// Every worker is full, and the line before them too, or the wait in it has been long enough.
+    Full,
     /// No connection to any endpoint.
     Connect(ConnectError),
     /// The connection broke, or what came was no HTTP, before an answer's head was whole.
@@ -42,7 +44,7 @@ pub(crate) enum Kind {
 impl UpstreamError {
     pub(crate) fn new(kind: Kind) -> Self {
         let fault = match &kind {
-            Kind::NoEndpoint => Some(Fault::Overloaded),
+            Kind::NoEndpoint | Kind::Full => Some(Fault::Overloaded),
             Kind::Timeout => Some(Fault::UpstreamTimeout),
             Kind::RequestBody(cause) => Fault::find(cause.as_ref()),
             Kind::Connect(_)
@@ -55,6 +57,11 @@ impl UpstreamError {
         Self { kind, fault }
     }
 
+    /// Whether there are workers, and each has enough to do.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self.kind, Kind::Full)
+    }
+
     /// What the client is to be told; `None` where it is the client's own connection that failed.
     pub fn fault(&self) -> Option<Fault> {
         self.fault
@@ -65,6 +72,7 @@ impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::NoEndpoint => f.write_str("no worker is running"),
+            Kind::Full => f.write_str("every worker has as many requests in flight as `app.concurrency` lets it have"),
             Kind::Connect(error) => write!(f, "{error}"),
             Kind::Exchange(error) => write!(f, "the app's answer failed: {error}"),
             Kind::Closed => f.write_str("the app closed the connection without an answer"),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! UpstreamService ── picks ──► Endpoints ── least in flight ──► Endpoint ── pool ──► Carrier (one connection)
-//!       │                                                                               │
+//!       │                          └─ all full: Line (fair, short) ─┘                   │
 //!       └────────────── Request<Upload> ───────────────────────────────────────────────►│
 //!                       Response<Download> ◄────────────────────────────────────────────┘
 //! ```
@@ -20,6 +20,10 @@ mod download;
 mod endpoint;
 mod endpoints;
 mod error;
+mod fair_queue;
+mod line;
+mod load;
+mod place;
 mod service;
 mod upload;
 
@@ -29,10 +33,13 @@ pub use download::Download;
 pub use endpoint::Endpoint;
 pub use endpoints::{Endpoints, WAIT_FOR_WORKER, WAITING_REQUESTS};
 pub use error::UpstreamError;
+pub use line::{LONGEST_LINE, LONGEST_WAIT};
+pub use place::{PATIENCE, Place};
 pub use service::UpstreamService;
 
 pub(crate) use endpoint::InFlight;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Idle connections are closed after this. One second less than uvicorn's own default, so that it is us who
@@ -61,6 +68,9 @@ pub struct UpstreamSettings {
     pub pool_idle: Duration,
     /// See [`POOL_SIZE`].
     pub pool_size: usize,
+    /// Requests in flight to one endpoint; what comes on top stands in a [line](LONGEST_LINE). `None` sets no bound.
+    /// Tunnels and event streams are not among them: they mostly wait, and `server.max_connections` bounds them.
+    pub concurrency: Option<NonZeroU32>,
 }
 
 impl Default for UpstreamSettings {
@@ -70,6 +80,7 @@ impl Default for UpstreamSettings {
             first_byte: Duration::from_mins(1),
             pool_idle: POOL_IDLE,
             pool_size: POOL_SIZE,
+            concurrency: None,
         }
     }
 }

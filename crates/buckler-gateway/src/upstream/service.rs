@@ -5,10 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use buckler_http::connection::{Client, Peer};
+use buckler_tower::Admitted;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
 use http_body::Body;
 use tower_service::Service;
 
@@ -17,7 +19,7 @@ use super::download::Download;
 use super::endpoint::{Endpoint, InFlight};
 use super::error::Kind;
 use super::upload::{Progress, Upload};
-use super::{Endpoints, UpstreamError};
+use super::{Endpoints, Place, UpstreamError};
 use crate::websocket::{self, Tunnel, UpgradeSlot};
 use crate::{BoxError, hop_by_hop};
 
@@ -31,7 +33,9 @@ use crate::{BoxError, hop_by_hop};
 /// 4. It is sent once. A second time only where the app cannot have acted on it: nothing of it was sent; or it
 ///    has no body, its method is idempotent (RFC 9110 §9.2.2), and the connection, used before, was closed
 ///    without a byte. The second time is over a new connection.
-/// 5. An answer passes as it comes. After an answer to HTTP/1.0, after one that came before the request was
+/// 5. A request has a place with a worker until its answer has ended. A WebSocket has it for the handshake, a
+///    `text/event-stream` until its head has come: both go on as tunnels, which are counted apart.
+/// 6. An answer passes as it comes. After an answer to HTTP/1.0, after one that came before the request was
 ///    sent, and after anything unclean the connection is closed.
 #[derive(Debug, Clone)]
 pub struct UpstreamService {
@@ -71,6 +75,9 @@ struct Outgoing {
     request: Request<Upload>,
     progress: Option<Arc<Progress>>,
     slot: Option<UpgradeSlot>,
+    place: Option<Place>,
+    /// Who stands in line for it.
+    client: Client,
     /// The app may get it twice (rule 4).
     repeatable: bool,
 }
@@ -85,9 +92,12 @@ impl Outgoing {
             return Err(UpstreamError::new(Kind::Tunnel));
         }
         let (mut head, body) = request.into_parts();
+        let peer = head.extensions.get::<Admitted>().map_or(Peer::Local, |admitted| admitted.peer);
         let slot = head.extensions.remove::<UpgradeSlot>();
+        let place = head.extensions.remove::<Place>();
         let slot = slot.filter(|_| body.is_end_stream() && websocket::is_handshake(&head));
         hop_by_hop::request(&mut head.headers, slot.is_some());
+        host_of_authority(&mut head);
         frame(&mut head.headers, &body);
         if let Some(uri) = origin_form(&head.uri) {
             head.uri = uri;
@@ -96,17 +106,22 @@ impl Outgoing {
         head.extensions.clear();
         let repeatable = body.is_end_stream() && head.method.is_idempotent();
         let (upload, progress) = Upload::new(body);
-        Ok(Self { request: Request::from_parts(head, upload), progress, slot, repeatable })
+        let request = Request::from_parts(head, upload);
+        Ok(Self { request, progress, slot, place, client: peer.into(), repeatable })
     }
 }
 
 /// The parts of this that hardly ever run are boxed: they would make the future of every request larger.
 async fn forward(endpoints: Endpoints, outgoing: Outgoing) -> Result<Response<Download>, UpstreamError> {
-    let Outgoing { mut request, progress, slot, repeatable } = outgoing;
+    let Outgoing { mut request, progress, slot, place, client, repeatable } = outgoing;
     let (mut carrier, mut lease) = match endpoints.pooled().await {
         Some(connection) => connection,
-        None => Box::pin(endpoints.connection(false)).await?,
+        None => Box::pin(endpoints.connection(false, client)).await?,
     };
+    if let Some(place) = &place {
+        lease.stands_at(place);
+    }
+    lease.endpoint().count();
     name_host(request.headers_mut(), lease.endpoint());
     let spare = (repeatable && carrier.is_used()).then(|| copy(&request));
     let first_byte = lease.endpoint().settings().first_byte;
@@ -117,7 +132,11 @@ async fn forward(endpoints: Endpoints, outgoing: Outgoing) -> Result<Response<Do
             let again = failure.unsent.map(|request| *request).or_else(|| spare.filter(|_| failure.stale));
             let Some(request) = again else { return Err(failure.error) };
             drop(lease);
-            (carrier, lease) = Box::pin(endpoints.connection(true)).await?;
+            (carrier, lease) = Box::pin(endpoints.connection(true, client)).await?;
+            if let Some(place) = &place {
+                lease.stands_at(place);
+            }
+            lease.endpoint().count();
             Box::pin(carrier.exchange(request, progress, first_byte)).await.map_err(|failure| failure.error)?
         }
     };
@@ -127,6 +146,9 @@ async fn forward(endpoints: Endpoints, outgoing: Outgoing) -> Result<Response<Do
     let (mut head, body) = response.into_parts();
     hop_by_hop::response(&mut head.headers, head.status == StatusCode::UPGRADE_REQUIRED);
     measure(&mut head.headers, &body, head.status);
+    if body.size_hint().exact().is_none() && is_event_stream(&head.headers) {
+        lease.make_tunnel();
+    }
     // The version is that of the connection to the client, which hyper knows.
     head.version = Version::HTTP_11;
     Ok(Response::from_parts(head, Download::new(body, carrier, lease)))
@@ -154,6 +176,26 @@ fn measure<B: Body>(headers: &mut HeaderMap, body: &B, status: StatusCode) {
         && !body.is_end_stream()
     {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
+/// Whether an answer is a stream of events (HTML Living Standard, 9.2), which is open for hours and mostly silent.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    const TYPE: &[u8] = b"text/event-stream";
+    headers.get(CONTENT_TYPE).is_some_and(|value| {
+        let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        essence.trim_ascii().eq_ignore_ascii_case(TYPE)
+    })
+}
+
+/// HTTP/2 names the host in `:authority` alone, usually; HTTP/1.1 has a field for it (RFC 9113 §8.3.1).
+fn host_of_authority(head: &mut request::Parts) {
+    if head.version == Version::HTTP_2
+        && !head.headers.contains_key(HOST)
+        && let Some(authority) = head.uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        head.headers.insert(HOST, host);
     }
 }
 
@@ -188,7 +230,7 @@ async fn switch(
     response: Response<hyper::body::Incoming>,
     slot: Option<UpgradeSlot>,
     mut carrier: Box<Carrier>,
-    lease: InFlight,
+    mut lease: InFlight,
 ) -> Result<Response<Download>, UpstreamError> {
     let unexpected = || UpstreamError::new(Kind::UnexpectedUpgrade);
     let slot = slot.ok_or_else(unexpected)?;
@@ -206,6 +248,7 @@ async fn switch(
     })
     .await;
     let (stream, read) = carrier.into_tunnel().ok_or_else(unexpected)?;
+    lease.make_tunnel();
     slot.fill(Tunnel::new(stream, read, lease));
     Ok(Response::from_parts(head, Download::ended(body)))
 }
@@ -230,6 +273,22 @@ mod tests {
             let uri: Uri = target.parse().unwrap();
             assert_eq!(origin_form(&uri).unwrap_or(uri).to_string(), expected, "{target}");
         }
+    }
+
+    #[test]
+    fn what_an_event_stream_is() {
+        for (value, is_one) in [
+            ("text/event-stream", true),
+            ("Text/Event-Stream; charset=utf-8", true),
+            (" text/event-stream ;x", true),
+            ("text/event-streams", false),
+            ("application/json", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]);
+            assert_eq!(is_event_stream(&headers), is_one, "{value}");
+        }
+        assert!(!is_event_stream(&HeaderMap::new()));
     }
 
     #[test]

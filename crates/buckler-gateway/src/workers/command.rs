@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use buckler_policy::settings::AppServer;
 use tokio::process::Command;
 
 use super::interpreter::Interpreter;
+use crate::inherited::VARIABLES;
 
 /// Variables of the gateway's own begin so. They may hold secrets, and the app has no use for them.
 const OWN_VARIABLES: &[u8] = b"BUCKLER_";
@@ -20,6 +22,8 @@ pub struct Target {
     pub interpreter: Interpreter,
     /// `module:attribute`, or `module:factory()`.
     pub app: String,
+    /// What serves it; `None` is what its environment has, uvicorn first.
+    pub server: Option<AppServer>,
     /// Folder that is put in front of the module search path.
     pub app_dir: PathBuf,
     /// Names of environment variables that the app does not get, besides every `BUCKLER_…`: those that the policy
@@ -30,6 +34,7 @@ pub struct Target {
 /// What a worker is asked to do.
 pub(crate) enum Task<'a> {
     Probe,
+    Contract,
     Serve { socket: &'a Path, keep_alive: Duration, graceful: Duration },
 }
 
@@ -40,11 +45,15 @@ impl Target {
         command.arg(program);
         command.arg(match task {
             Task::Probe => "probe",
+            Task::Contract => "contract",
             Task::Serve { .. } => "serve",
         });
         // With `=`, so that a value that begins with a dash is a value.
         command.arg(joined("--target=", self.app.as_ref()));
         command.arg(joined("--app-dir=", self.app_dir.as_os_str()));
+        if let Some(server) = self.server {
+            command.arg(format!("--server={}", server.as_str()));
+        }
         if let Task::Serve { socket, keep_alive, graceful } = task {
             command.arg(joined("--socket=", socket.as_os_str()));
             command.arg(format!("--keep-alive={}", keep_alive.as_secs().max(1)));
@@ -54,6 +63,9 @@ impl Target {
             if name.as_encoded_bytes().starts_with(OWN_VARIABLES) {
                 command.env_remove(name);
             }
+        }
+        for name in VARIABLES {
+            command.env_remove(name);
         }
         for name in &self.withheld {
             command.env_remove(name);

@@ -25,14 +25,18 @@ pub enum FaultKind {
     NotCallable,
     /// The factory raised.
     FactoryFailed,
-    /// The interpreter has no uvicorn.
-    UvicornMissing,
-    /// Its uvicorn lacks what a worker needs.
-    UvicornTooOld,
+    /// The interpreter has not the server that is to run the app, or none at all.
+    ServerMissing,
+    /// Its server lacks what a worker needs.
+    ServerTooOld,
     /// The app's lifespan said that its start failed.
     LifespanFailed,
     /// `debug=True` outside development: tracebacks with local values for whoever makes the app raise.
     Debug,
+    /// The app has no `OpenAPI` document.
+    NoContract,
+    /// Making that document raised.
+    ContractFailed,
     /// The process could not be started.
     NotStarted,
     /// It took longer than the start deadline.

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 /// What the search looks at, besides the file system.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
+    /// The interpreter that the command is installed with, if it came in a wheel.
+    pub wheel: Option<PathBuf>,
     /// `VIRTUAL_ENV`: the environment that the user's shell has activated.
     pub virtual_env: Option<OsString>,
     /// `PATH`.
@@ -19,12 +21,13 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Those of this process.
+    /// Those of this process, and the interpreter of its wheel.
     ///
     /// # Errors
     /// The current directory is gone or unreadable.
-    pub fn of_process() -> io::Result<Self> {
+    pub fn of_process(wheel: Option<&Path>) -> io::Result<Self> {
         Ok(Self {
+            wheel: wheel.map(Path::to_owned),
             virtual_env: env::var_os("VIRTUAL_ENV"),
             path: env::var_os("PATH"),
             current_dir: env::current_dir()?,
@@ -32,7 +35,7 @@ impl Surroundings {
     }
 }
 
-/// A Python that can be started. Whether it has uvicorn shows when the app is probed.
+/// A Python that can be started. Whether it has a server for the app shows when the app is probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interpreter {
     path: PathBuf,
@@ -44,6 +47,8 @@ pub struct Interpreter {
 pub enum Source {
     /// `--python` or `app.python`.
     Named,
+    /// The one that the command is installed with.
+    Wheel,
     /// `$VIRTUAL_ENV`.
     VirtualEnv,
     /// `./.venv`.
@@ -56,6 +61,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Named => "as named",
+            Self::Wheel => "of this wheel",
             Self::VirtualEnv => "from $VIRTUAL_ENV",
             Self::DotVenv => "from ./.venv",
             Self::Path => "from PATH",
@@ -69,6 +75,9 @@ pub enum InterpreterError {
     /// What `--python` or `app.python` names is not there or not executable.
     #[error("there is no program `{}`; `--python` takes the path of a Python interpreter or a name on PATH", .0.display())]
     Named(PathBuf),
+    /// The wheel's own has been moved or removed since. Another one would run other packages.
+    #[error("`{}`, which this wheel is installed for, is no program any more: install it anew, or give `--python`", .0.display())]
+    Wheel(PathBuf),
     /// An environment is activated that does not exist. Taking another one silently would run the wrong packages.
     #[error("$VIRTUAL_ENV names `{}`, but it has no `bin/python`: activate the right environment, or give `--python`", .0.display())]
     VirtualEnv(PathBuf),
@@ -84,7 +93,8 @@ pub enum InterpreterError {
 }
 
 impl Interpreter {
-    /// The first of: `named` (a path, or a name on `PATH`), `$VIRTUAL_ENV`, `./.venv`, `python3` on `PATH`.
+    /// The first of: `named` (a path, or a name on `PATH`), the wheel's own, `$VIRTUAL_ENV`, `./.venv`, `python3` on
+    /// `PATH`.
     ///
     /// # Errors
     /// The first of them that is there at all cannot be started, or none is there.
@@ -98,6 +108,14 @@ impl Interpreter {
             };
             let path = found.ok_or_else(|| InterpreterError::Named(named.to_owned()))?;
             return Ok(Self { path, source: Source::Named });
+        }
+        if let Some(wheel) = &around.wheel {
+            let path = around.current_dir.join(wheel);
+            return if is_program(&path) {
+                Ok(Self { path, source: Source::Wheel })
+            } else {
+                Err(InterpreterError::Wheel(path))
+            };
         }
         if let Some(folder) = around.virtual_env.as_ref().filter(|value| !value.is_empty()) {
             let path = around.current_dir.join(folder).join("bin/python");
@@ -153,8 +171,9 @@ mod tests {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// What it is about, `--python`, `$VIRTUAL_ENV`, the current folder, what is found.
-    type Case = (&'static str, Option<&'static str>, Option<&'static str>, &'static str, Option<Source>);
+    /// What it is about, `--python`, the wheel's, `$VIRTUAL_ENV`, the current folder, what is found.
+    type Case =
+        (&'static str, Option<&'static str>, Option<&'static str>, Option<&'static str>, &'static str, Option<Source>);
 
     #[test]
     fn the_order_of_the_search() {
@@ -171,21 +190,25 @@ mod tests {
         let path = Some(at("usr").into_os_string());
 
         let cases: &[Case] = &[
-            ("a name that is nowhere", Some("python9"), None, "with", None),
-            ("a path that is nowhere", Some("./bin/python"), None, "with", None),
-            ("a file that is no program", Some("readme"), None, "with", None),
-            ("a folder", Some("../usr"), None, "with", None),
-            ("activated, but gone", None, Some("gone"), "with", None),
-            (".venv without python", None, None, "broken", None),
-            ("a name on PATH", Some("python3.11"), Some("active"), "with", Some(Source::Named)),
-            ("a relative path", Some(".venv/bin/python"), Some("active"), "with", Some(Source::Named)),
-            ("activated", None, Some("active"), "with", Some(Source::VirtualEnv)),
-            ("activated as nothing", None, Some(""), "with", Some(Source::DotVenv)),
-            ("beside", None, None, "with", Some(Source::DotVenv)),
-            ("the machine's", None, None, "without", Some(Source::Path)),
+            ("a name that is nowhere", Some("python9"), None, None, "with", None),
+            ("a path that is nowhere", Some("./bin/python"), None, None, "with", None),
+            ("a file that is no program", Some("readme"), None, None, "with", None),
+            ("a folder", Some("../usr"), None, None, "with", None),
+            ("activated, but gone", None, None, Some("gone"), "with", None),
+            (".venv without python", None, None, None, "broken", None),
+            ("a name on PATH", Some("python3.11"), None, Some("active"), "with", Some(Source::Named)),
+            ("a relative path", Some(".venv/bin/python"), None, Some("active"), "with", Some(Source::Named)),
+            ("activated", None, None, Some("active"), "with", Some(Source::VirtualEnv)),
+            ("the wheel's, but gone", None, Some("gone/python"), Some("active"), "with", None),
+            ("named before the wheel's", Some("python3.11"), Some("usr/python3"), None, "with", Some(Source::Named)),
+            ("the wheel's", None, Some("usr/python3"), Some("active"), "with", Some(Source::Wheel)),
+            ("activated as nothing", None, None, Some(""), "with", Some(Source::DotVenv)),
+            ("beside", None, None, None, "with", Some(Source::DotVenv)),
+            ("the machine's", None, None, None, "without", Some(Source::Path)),
         ];
-        for (name, named, active, folder, wanted) in cases {
+        for (name, named, wheel, active, folder, wanted) in cases {
             let around = Surroundings {
+                wheel: wheel.map(at),
                 virtual_env: active.map(|part| if part.is_empty() { OsString::new() } else { at(part).into() }),
                 path: path.clone(),
                 current_dir: at(folder),
@@ -196,7 +219,7 @@ mod tests {
                 assert!(found.path().is_absolute(), "{name}");
             }
         }
-        let nothing = Surroundings { virtual_env: None, path: None, current_dir: at("without") };
+        let nothing = Surroundings { wheel: None, virtual_env: None, path: None, current_dir: at("without") };
         assert_eq!(Interpreter::find(None, &nothing), Err(InterpreterError::Nowhere));
     }
 }

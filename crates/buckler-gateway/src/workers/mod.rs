@@ -5,8 +5,9 @@
 //! use buckler_gateway::workers::{self, EndpointEvent, Interpreter, Supervisor, Target, WorkersConfig};
 //!
 //! let target = Target {
-//!     interpreter: Interpreter::find(None, &workers::Surroundings::of_process()?)?,
+//!     interpreter: Interpreter::find(None, &workers::Surroundings::of_process(None)?)?,
 //!     app: "shop.main:app".into(),
+//!     server: None,
 //!     app_dir: std::env::current_dir()?,
 //!     withheld: Vec::new(),
 //! };
@@ -14,8 +15,8 @@
 //! let supervisor = Supervisor::start(
 //!     WorkersConfig::new(target),
 //!     |event| match event {
-//!         EndpointEvent::Ready { id, path } => drop((id, path)), // requests may go there
-//!         EndpointEvent::Gone { id } => drop(id),                // and no longer
+//!         EndpointEvent::Ready { id, endpoint } => drop((id, endpoint)), // requests may go there
+//!         EndpointEvent::Gone { id, endpoint } => drop((id, endpoint)),  // and no longer
 //!     },
 //!     |notice| drop(notice.to_string()), // a line for the log
 //! )
@@ -27,33 +28,44 @@
 //!
 //! - [`interpreter`](Interpreter) finds the Python that has the app's packages.
 //! - `directory` is the private folder (0700) with the sockets and the Python side, which the binary carries.
-//! - [`probe()`] imports the app once, in a process of its own, and tells what kind of app it is or why it is none.
-//! - `slot` keeps one worker alive: `process` is one life of it, [`Restart`] the pause between two.
-//! - [`Supervisor`] holds the slots together.
+//! - [`probe()`] imports the app once, in a process of its own, and tells what kind of app it is or why it is none;
+//!   [`contract()`] asks such a process for its `OpenAPI` document.
+//! - `slot` keeps one worker alive, and replaces it when it has to go: `life` is one of its lives, `process` what runs
+//!   in it, [`Restart`] the pause after a death, [`Recycle`] what ends a worker that is well.
+//! - [`Supervisor`] holds the slots together; [`WorkerStatus`] tells how they are.
+//! - [`Changes`] tells when the app's source is another, for development.
 //! - [`edge`] is the field by which the app sees the client as if it stood at the edge itself.
 //!
 //! No worker survives the gateway, however that ends: each holds the reading end of a pipe whose writing end only the
 //! gateway has, and ends itself when the pipe does. The Python side is in `python/`.
 
+mod changes;
 mod command;
 mod directory;
 pub mod edge;
 mod fault;
 mod interpreter;
+mod life;
+mod memory;
 mod notice;
 mod output;
 mod probe;
 mod process;
+mod recycle;
 mod report;
 mod restart;
 mod slot;
+mod status;
 mod supervisor;
 
+pub use changes::Changes;
 pub use command::Target;
 pub use directory::DirectoryError;
 pub use fault::{Fault, FaultKind};
 pub use interpreter::{Interpreter, InterpreterError, Source, Surroundings};
-pub use notice::{EndpointEvent, Notice, WorkerId};
-pub use probe::{AppFacts, probe};
+pub use notice::{EndpointEvent, Notice, Reason, WorkerId};
+pub use probe::{AppFacts, contract, probe};
+pub use recycle::Recycle;
 pub use restart::Restart;
-pub use supervisor::{KEEP_ALIVE, START_DEADLINE, StartError, State, Supervisor, WorkerStatus, WorkersConfig};
+pub use status::{State, WorkerStatus};
+pub use supervisor::{Debug, KEEP_ALIVE, Plan, START_DEADLINE, StartError, Supervisor, WorkersConfig};

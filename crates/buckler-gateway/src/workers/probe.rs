@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use buckler_policy::settings::Policy;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
@@ -24,7 +25,7 @@ pub struct AppFacts {
     pub redoc_url: Option<String>,
     /// Where the `OpenAPI` document is.
     pub openapi_url: Option<String>,
-    /// Every page of documentation, those of mounted apps included.
+    /// Every path of documentation and of `OpenAPI` documents, those of mounted apps included.
     pub docs_paths: Vec<String>,
     /// Where `debug=True` stands: `/` is the app itself, others are mounted in it.
     pub debug: Vec<String>,
@@ -32,11 +33,22 @@ pub struct AppFacts {
     pub own_cors: bool,
     /// The interpreter's version.
     pub python: String,
-    /// The version of uvicorn.
-    pub uvicorn: String,
+    /// What serves it: `uvicorn` or `granian`.
+    pub server: String,
+    /// The version of that.
+    pub server_version: String,
 }
 
 impl AppFacts {
+    /// Says in the policy where the app's docs are, beside what the policy names itself (R10). Of an app that is of no
+    /// known framework nothing is known, so the usual paths stay.
+    pub fn tell_docs(&self, policy: &mut Policy) {
+        if self.framework == "asgi" {
+            return;
+        }
+        policy.contract.learn_docs(self.docs_paths.iter().cloned());
+    }
+
     /// Why the app may not be served outside development (R09).
     ///
     /// # Errors
@@ -53,11 +65,37 @@ impl AppFacts {
 /// fails.
 ///
 /// # Errors
-/// Why there is no app: the target, the module, the attribute, what they raised, uvicorn, the deadline.
+/// Why there is no app: the target, the module, the attribute, what they raised, its server, the deadline.
 pub async fn probe(target: &Target, deadline: Duration) -> Result<AppFacts, Fault> {
+    ask(target, &Task::Probe, deadline, |report| match report {
+        Report::App(facts) => Some(*facts),
+        _ => None,
+    })
+    .await
+}
+
+/// The app's `OpenAPI` document as JSON, by a process like that of [`probe`].
+///
+/// # Errors
+/// Why there is none: as above, or the app has no such document, or fails to make it.
+pub async fn contract(target: &Target, deadline: Duration) -> Result<String, Fault> {
+    ask(target, &Task::Contract, deadline, |report| match report {
+        Report::Contract { document } => Some(document),
+        _ => None,
+    })
+    .await
+}
+
+/// Runs a task that ends with one answer.
+async fn ask<T>(
+    target: &Target,
+    task: &Task<'_>,
+    deadline: Duration,
+    wanted: impl Fn(Report) -> Option<T>,
+) -> Result<T, Fault> {
     let not_started = |error: &dyn std::error::Error| Fault::new(FaultKind::NotStarted, error.to_string());
     let directory = Directory::create().map_err(|error| not_started(&error))?;
-    let mut command = target.command(&directory.program(), &Task::Probe);
+    let mut command = target.command(&directory.program(), task);
     command.kill_on_drop(true);
     let mut process = Process::spawn(command, |_| {}).map_err(|error| {
         let python = target.interpreter.path().display();
@@ -69,9 +107,8 @@ pub async fn probe(target: &Target, deadline: Duration) -> Result<AppFacts, Faul
     let status = loop {
         tokio::select! {
             happening = process.next() => match happening {
-                Happening::Reported(Report::App(facts)) => answer = Some(Ok(*facts)),
                 Happening::Reported(Report::Failed(fault)) => answer = Some(Err(fault)),
-                Happening::Reported(Report::Ready | Report::Stopping) => {}
+                Happening::Reported(report) => answer = wanted(report).map(Ok).or(answer),
                 Happening::Ended(status) => break status,
             },
             () = sleep_until(deadline_at), if !late => {
@@ -81,7 +118,7 @@ pub async fn probe(target: &Target, deadline: Duration) -> Result<AppFacts, Faul
         }
     };
     match answer {
-        Some(Ok(facts)) => Ok(facts),
+        Some(Ok(told)) => Ok(told),
         Some(Err(fault)) => Err(fault.output(process.last_words(status).await.output)),
         None => {
             let fault = process.last_words(status).await;

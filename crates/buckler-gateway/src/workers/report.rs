@@ -7,8 +7,9 @@ use tokio::process::ChildStdout;
 use super::fault::Fault;
 use super::probe::AppFacts;
 
-/// All reports of one life together are a few kilobytes; more is no report.
-const MOST_BYTES: u64 = 1 << 20;
+/// All reports of one life together are a few kilobytes, but for the `OpenAPI` document: that of a thousand operations
+/// has some megabytes. More is no report.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// One report.
 #[derive(Debug, Deserialize)]
@@ -16,6 +17,11 @@ const MOST_BYTES: u64 = 1 << 20;
 pub(crate) enum Report {
     /// The answer to a probe.
     App(Box<AppFacts>),
+    /// The app's `OpenAPI` document.
+    Contract {
+        /// JSON.
+        document: String,
+    },
     /// The app has started, the socket listens.
     Ready,
     /// No more connections are taken.

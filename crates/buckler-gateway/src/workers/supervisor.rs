@@ -1,20 +1,24 @@
 //! The workers together.
 
 use std::fmt;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use super::command::Target;
 use super::directory::{Directory, DirectoryError};
 use super::fault::Fault;
-use super::notice::{EndpointEvent, Notice, WorkerId};
+use super::memory::resident;
+use super::notice::{EndpointEvent, Notice, Reason};
+use super::probe::AppFacts;
+use super::recycle::Recycle;
 use super::restart::Restart;
-use super::slot::{Order, Slot};
+use super::slot::{Order, Rollouts, Settled, Slot};
+use super::status::{Board, WorkerStatus};
+use crate::upstream::UpstreamSettings;
 
 /// How long an app may take from the start of its process to readiness. Models of gigabytes load in less, and who
 /// waits for a deployment wants to know by then.
@@ -35,50 +39,65 @@ const WORKERS: NonZeroU16 = NonZeroU16::MIN.saturating_add(1);
 pub struct WorkersConfig {
     /// Which app, and with what it is run.
     pub target: Target,
-    /// How many. 2 by default.
-    pub workers: NonZeroU16,
+    /// How many, and when they are replaced.
+    pub plan: Plan,
+    /// How requests reach them. How many at a time is the plan's to say.
+    pub upstream: UpstreamSettings,
     /// What requests that are still running get when a worker is told to end. 30 s by default.
     pub drain: Duration,
     /// From a process's start to readiness. [`START_DEADLINE`] by default.
     pub start_deadline: Duration,
     /// The pauses between a death and the next start.
     pub restart: Restart,
+    /// What the jitter of recycling is made from. From the operating system by default.
+    pub seed: u64,
+}
+
+/// What can change while workers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// How many. 2 by default.
+    pub workers: NonZeroU16,
+    /// Requests in flight to one of them. Without bound by default.
+    pub concurrency: Option<NonZeroU32>,
+    /// When one that is well is replaced. Never by default.
+    pub recycle: Recycle,
+    /// Whether an app with `debug=True` may serve. Refused by default.
+    pub debug: Debug,
+}
+
+/// Whether an app with `debug=True` may serve (R09).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Debug {
+    /// Development.
+    Allowed,
+    /// Everywhere else.
+    Refused,
+}
+
+/// The plan, and which revision of the app is to run by it.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) plan: Plan,
+    pub(crate) revision: u64,
+    /// Why that revision.
+    pub(crate) cause: Reason,
 }
 
 impl WorkersConfig {
     /// Two workers of that app, everything else by default.
     pub fn new(target: Target) -> Self {
-        Self { target, workers: WORKERS, drain: DRAIN, start_deadline: START_DEADLINE, restart: Restart::default() }
+        Self {
+            target,
+            plan: Plan { workers: WORKERS, concurrency: None, recycle: Recycle::default(), debug: Debug::Refused },
+            upstream: UpstreamSettings::default(),
+            drain: DRAIN,
+            start_deadline: START_DEADLINE,
+            restart: Restart::default(),
+            // Without randomness all machines have the same jitter, which is no reason not to serve.
+            seed: getrandom::u64().unwrap_or_default(),
+        }
     }
-}
-
-/// How a worker is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Its process runs, its app has not started yet.
-    Starting,
-    /// It takes requests.
-    Ready,
-    /// It takes no more requests.
-    Stopping,
-    /// It died; its replacement starts after a pause.
-    Waiting,
-    /// It has ended as ordered.
-    Stopped,
-}
-
-/// One worker, for the report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WorkerStatus {
-    /// From 1.
-    pub slot: u16,
-    /// Its process, while there is one.
-    pub pid: Option<u32>,
-    /// How it is.
-    pub state: State,
-    /// How often it has been replaced.
-    pub restarts: u32,
 }
 
 /// The app is not served.
@@ -99,23 +118,34 @@ pub(crate) struct Shared {
     pub(crate) endpoints: Box<dyn Fn(EndpointEvent) + Send + Sync>,
     /// Shared with the threads that read what workers print, which may outlive everything else.
     pub(crate) notices: Arc<dyn Fn(&Notice<'_>) + Send + Sync>,
-    statuses: Mutex<Vec<WorkerStatus>>,
+    pub(crate) orders: watch::Sender<Order>,
+    pub(crate) wanted: watch::Sender<Wanted>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) board: Board,
+    pub(crate) rollouts: Rollouts,
+    /// What the worker that started last said of the app.
+    pub(crate) app: watch::Sender<Option<Arc<AppFacts>>>,
+    /// Who replaces its worker has it.
+    pub(crate) turn: Arc<Semaphore>,
 }
 
 impl Shared {
-    pub(crate) fn set(&self, id: WorkerId, change: impl FnOnce(&mut WorkerStatus)) {
-        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(status) = statuses.iter_mut().find(|status| status.slot == id.slot) {
-            change(status);
-        }
+    pub(crate) fn plan(&self) -> Plan {
+        self.wanted.borrow().plan
     }
 }
 
 /// Keeps workers alive until it is told otherwise. Dropping it ends them at once.
 pub struct Supervisor {
-    orders: watch::Sender<Order>,
-    slots: TaskTracker,
     shared: Arc<Shared>,
+    /// How many slots there are; those that are not wanted wait.
+    slots: Mutex<u16>,
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.order(Order::Kill);
+    }
 }
 
 impl fmt::Debug for Supervisor {
@@ -138,31 +168,29 @@ impl Supervisor {
         endpoints: impl Fn(EndpointEvent) + Send + Sync + 'static,
         notices: impl Fn(&Notice<'_>) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        let numbers = 1..=config.workers.get();
-        let statuses =
-            numbers.clone().map(|slot| WorkerStatus { slot, pid: None, state: State::Starting, restarts: 0 }).collect();
-        let (orders, _) = watch::channel(Order::Begin);
-        let (settle, mut settled) = mpsc::channel(usize::from(config.workers.get()));
+        if config.plan.recycle.memory.is_some()
+            && let Err(error) = resident(std::process::id())
+        {
+            notices(&Notice::MemoryUnread { error: &error });
+        }
+        let (settle, mut settled) = mpsc::channel(usize::from(config.plan.workers.get()));
         let supervisor = Self {
-            orders,
-            slots: TaskTracker::new(),
+            slots: Mutex::new(0),
             shared: Arc::new(Shared {
                 directory: Directory::create()?,
                 endpoints: Box::new(endpoints),
                 notices: Arc::new(notices),
-                statuses: Mutex::new(statuses),
+                orders: watch::Sender::new(Order::Begin),
+                wanted: watch::Sender::new(Wanted { plan: config.plan, revision: 1, cause: Reason::Reload }),
+                tasks: TaskTracker::new(),
+                board: Board::default(),
+                rollouts: Rollouts::default(),
+                app: watch::Sender::new(None),
+                turn: Arc::new(Semaphore::new(1)),
                 config,
             }),
         };
-        for number in numbers {
-            let slot = Slot {
-                number,
-                shared: Arc::clone(&supervisor.shared),
-                orders: supervisor.orders.subscribe(),
-                settled: Some(settle.clone()),
-            };
-            drop(supervisor.slots.spawn(slot.run()));
-        }
+        supervisor.make_slots(Some(&settle));
         drop(settle);
         let mut first_fault = None;
         while let Some(how) = settled.recv().await {
@@ -194,14 +222,72 @@ impl Supervisor {
         self.order(Order::Kill);
     }
 
+    /// Follows another plan from now on, and replaces all workers one by one: what has changed of the app is served
+    /// when its first worker is ready, and if that one fails, all stay as they are. Asked for again meanwhile, it
+    /// begins again once.
+    pub fn reload(&self, plan: Plan) {
+        self.shared.wanted.send_modify(|wanted| {
+            wanted.plan = plan;
+            wanted.revision = wanted.revision.saturating_add(1);
+            wanted.cause = Reason::Reload;
+        });
+        self.make_slots(None);
+    }
+
+    /// The same for an app whose source has changed, under the plan as it is. `files` is what the log is told.
+    pub fn changed(&self, files: &str) {
+        self.shared.wanted.send_modify(|wanted| {
+            wanted.revision = wanted.revision.saturating_add(1);
+            wanted.cause = Reason::Changed(files.into());
+        });
+    }
+
+    /// Why the app that serves now may not be served outside development.
+    ///
+    /// # Errors
+    /// `debug=True` in one of the workers.
+    pub fn deployable(&self) -> Result<(), Fault> {
+        self.apps().iter().try_for_each(|app| app.deployable())
+    }
+
+    /// The app as it serves now; more than one while it is replaced by another.
+    pub fn apps(&self) -> Vec<Arc<AppFacts>> {
+        self.shared.board.lives().iter().filter_map(|life| life.app.get().cloned()).collect()
+    }
+
+    /// The app as the worker that started last tells it, before that one serves. Changes when the app does.
+    pub fn app(&self) -> watch::Receiver<Option<Arc<AppFacts>>> {
+        self.shared.app.subscribe()
+    }
+
     /// How each worker is.
     pub fn status(&self) -> Vec<WorkerStatus> {
-        self.shared.statuses.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.board.statuses()
+    }
+
+    /// Slots are made when they are first wanted, and stay.
+    fn make_slots(&self, settle: Option<&mpsc::Sender<Settled>>) {
+        // The number is a single assignment.
+        let mut made = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = self.shared.plan().workers.get();
+        for number in made.saturating_add(1)..=wanted {
+            self.shared.board.set(number, |_| {});
+            let slot = Slot {
+                number,
+                shared: Arc::clone(&self.shared),
+                orders: self.shared.orders.subscribe(),
+                wanted: self.shared.wanted.subscribe(),
+                settled: settle.cloned(),
+                generation: 0,
+            };
+            drop(self.shared.tasks.spawn(slot.run()));
+        }
+        *made = (*made).max(wanted);
     }
 
     fn order(&self, order: Order) {
         // Orders are never taken back.
-        self.orders.send_if_modified(|given| {
+        self.shared.orders.send_if_modified(|given| {
             let later = order > *given;
             *given = (*given).max(order);
             later
@@ -209,7 +295,7 @@ impl Supervisor {
     }
 
     async fn ended(&self) {
-        self.slots.close();
-        self.slots.wait().await;
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
     }
 }

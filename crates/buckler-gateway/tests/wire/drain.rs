@@ -45,6 +45,24 @@ async fn behind(gate: &Gate, drain: Duration) -> Running {
 }
 
 #[tokio::test]
+async fn who_has_just_connected_may_still_ask() {
+    // R09: closed without a word, it would look like a failure
+    let mut gate = gate().await;
+    let gateway = behind(&gate, Duration::from_mins(10)).await;
+    let address = gateway.address;
+    gate.open.add_permits(1);
+    let mut early = gateway.client().await;
+    gateway.stop();
+    until(|| std::net::TcpStream::connect(address).is_err()).await;
+    early.send(GET).await;
+    let answer = early.answer("GET").await;
+    assert_eq!((answer.status(), answer.fields("connection")), (200, vec!["close"]));
+    gate.reached.recv().await.unwrap();
+    drop(early);
+    gateway.ended().await;
+}
+
+#[tokio::test]
 async fn requests_in_flight_are_answered_and_then_it_ends() {
     // R09
     let mut gate = gate().await;

@@ -6,6 +6,8 @@ mod deadlines;
 mod drain;
 mod forwarding;
 mod hostile;
+mod http2;
+mod places;
 mod support;
 mod tls;
 mod websocket;

@@ -38,7 +38,7 @@ fn client_config(trusted: &str, versions: &[&'static SupportedProtocolVersion]) 
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
 }
 

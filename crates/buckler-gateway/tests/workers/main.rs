@@ -8,8 +8,10 @@
     reason = "helpers of tests may fail a test"
 )]
 
+mod granian;
 mod lives;
 mod orphans;
+mod replacing;
 mod targets;
 
 use std::env;
@@ -18,8 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use buckler_gateway::upstream::{Address, Endpoint};
 use buckler_gateway::workers::{
-    EndpointEvent, Interpreter, Notice, StartError, Supervisor, Surroundings, Target, WorkersConfig, edge,
+    EndpointEvent, Interpreter, Notice, Plan, StartError, Supervisor, Surroundings, Target, WorkersConfig, edge,
 };
 use buckler_http::connection::Scheme;
 use tempfile::TempDir;
@@ -34,7 +37,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 fn python() -> Interpreter {
     let named = env::var_os("BUCKLER_TEST_PYTHON")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python"), PathBuf::from);
-    Interpreter::find(Some(&named), &Surroundings::of_process().unwrap())
+    Interpreter::find(Some(&named), &Surroundings::of_process(None).unwrap())
         .unwrap_or_else(|error| panic!("run `make setup` first, or set BUCKLER_TEST_PYTHON: {error}"))
 }
 
@@ -50,7 +53,14 @@ fn project(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn target(folder: &Path, app: &str) -> Target {
-    Target { interpreter: python(), app: app.into(), app_dir: folder.into(), withheld: Vec::new() }
+    Target { interpreter: python(), app: app.into(), server: None, app_dir: folder.into(), withheld: Vec::new() }
+}
+
+/// Workers for the app of a folder, with another plan.
+fn planned(folder: &Path, change: impl FnOnce(&mut Plan)) -> WorkersConfig {
+    let mut config = WorkersConfig::new(target(folder, "main:app"));
+    change(&mut config.plan);
+    config
 }
 
 /// An app without a framework, which starts fast. It answers with what it sees, and `started` and `stopped` may do more.
@@ -113,13 +123,21 @@ impl Watched {
 
     async fn ready(&mut self) -> PathBuf {
         match self.event().await {
-            EndpointEvent::Ready { path, .. } => path,
+            EndpointEvent::Ready { endpoint, .. } => socket(&endpoint),
             event @ EndpointEvent::Gone { .. } => panic!("{event:?}"),
         }
     }
 
     fn logged(&self, text: &str) -> bool {
         self.log.lock().unwrap().iter().any(|line| line.contains(text))
+    }
+}
+
+/// Where a worker listens.
+fn socket(endpoint: &Endpoint) -> PathBuf {
+    match endpoint.address() {
+        Address::Unix(path) => path.clone(),
+        other => panic!("{other:?}"),
     }
 }
 

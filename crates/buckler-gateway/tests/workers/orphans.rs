@@ -21,7 +21,8 @@ async fn gateway_to_be_killed() {
     let folder = env::var(FOLDER).unwrap();
     let mut target = target(Path::new(&folder), "main:app");
     target.withheld.push("WITHHELD_KEY".into());
-    let config = WorkersConfig { workers: NonZeroU16::MIN, ..WorkersConfig::new(target) };
+    let mut config = WorkersConfig::new(target);
+    config.plan.workers = NonZeroU16::MIN;
     let mut watched = start(config).await.unwrap();
     let socket = watched.ready().await;
     fs::write(Path::new(&folder).join("socket"), socket.to_str().unwrap()).unwrap();

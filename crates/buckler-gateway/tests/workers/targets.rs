@@ -134,11 +134,16 @@ assert sys.stdin.read() == ""
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+def recipe():
+    pass
 inner = FastAPI(debug=True, docs_url="/help", redoc_url=None)
 router = APIRouter()
 router.mount("/inner", inner)
 app = FastAPI(title="A shop", redoc_url=None, openapi_url="/api.json")
 app.mount("/mounted", FastAPI(openapi_url=None))
+app.add_api_route("/redoc", recipe, include_in_schema=False)
+app.add_api_route("/openapi.json", recipe)
+app.host("docs.example", FastAPI(root_path="/front/", docs_url="/elsewhere", redoc_url=None))
 app.include_router(router, prefix="/routed")
 
 class Wrapper:
@@ -163,9 +168,25 @@ endless.app = endless
     assert_eq!(app.docs_url.as_deref(), Some("/docs"));
     assert_eq!(app.redoc_url, None);
     assert_eq!(app.openapi_url.as_deref(), Some("/api.json"));
-    for page in ["/docs", "/docs/oauth2-redirect"] {
-        assert!(app.docs_paths.iter().any(|path| path == page), "{:?}", app.docs_paths);
+    // What the app names, what it serves itself by FastAPI's recipe, what is mounted and what stands behind a prefix;
+    // not what the contract lists as any operation, nor what a mounted app does not have.
+    let mut docs: Vec<&str> = app.docs_paths.iter().map(String::as_str).filter(|p| !p.starts_with("/front")).collect();
+    docs.sort_unstable();
+    let known = [
+        "/api.json",
+        "/docs",
+        "/docs/oauth2-redirect",
+        "/elsewhere",
+        "/openapi.json",
+        "/redoc",
+        "/routed/inner/help",
+        "/routed/inner/openapi.json",
+    ];
+    for page in known {
+        assert!(docs.contains(&page), "{page}: {docs:?}");
+        assert!(app.docs_paths.contains(&format!("/front{page}")), "{page}: {:?}", app.docs_paths);
     }
+    assert!(!docs.iter().any(|page| page.starts_with("/mounted")), "{docs:?}");
     assert!(!app.own_cors);
     // A mounted app in debug mode is as bad as the app itself.
     assert!(app.debug.iter().any(|at| at.ends_with("/inner")), "{:?}", app.debug);
@@ -195,9 +216,9 @@ async fn an_interpreter_that_does_not_do() {
     let bare = folder.path().join("bare");
     let made = Command::new(python().path()).args(["-m", "venv", "--without-pip"]).arg(&bare).status().unwrap();
     assert!(made.success());
-    let around = Surroundings::of_process().unwrap();
+    let around = Surroundings::of_process(None).unwrap();
     let cases: &[(&Path, FaultKind, &str)] = &[
-        (&bare.join("bin/python"), FaultKind::UvicornMissing, "bare/bin/python -m pip install 'uvicorn[standard]'"),
+        (&bare.join("bin/python"), FaultKind::ServerMissing, "bare/bin/python -m pip install 'uvicorn[standard]'"),
         (Path::new("false"), FaultKind::Died, "exit code 1"),
         (Path::new("true"), FaultKind::Died, "ended by itself"),
     ];

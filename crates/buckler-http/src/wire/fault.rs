@@ -51,5 +51,6 @@ faults! {
     ChunkExtension = "a chunk has an extension that is too long or holds a control character", "RFC 9112 §7.1.1";
     ChunkEnd = "a chunk is not followed by the end of its line", "RFC 9112 §7.1";
     Trailers = "the trailers are longer than this service takes", "RFC 9112 §7.1.2";
+    TrailerOfFraming = "a trailer names a field that only a head may have", "RFC 9110 §6.5.1";
     AheadOfUpgrade = "bytes were sent before the upgrade was agreed", "RFC 6455 §4.1, RFC 9110 §7.8";
 }

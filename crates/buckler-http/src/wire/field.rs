@@ -46,7 +46,7 @@ impl Fields {
         Self { step: Step::Start, trailers: false, cut: [0; LONGEST_NAME], cut_length: 0, value: Value::Any, said }
     }
 
-    /// In trailers no field says anything about framing (RFC 9110 §6.5.1).
+    /// In trailers no field says anything about framing (RFC 9110 §6.5.1), so one that would is refused.
     pub(super) const fn of_trailers() -> Self {
         let mut fields = Self::of_head();
         fields.trailers = true;
@@ -146,6 +146,9 @@ impl Fields {
         let said = &mut self.said;
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         match name.len() {
+            4 | 14 | 17 if self.trailers && (is(b"host") || is(b"content-length") || is(b"transfer-encoding")) => {
+                return Err(WireFault::TrailerOfFraming);
+            }
             _ if self.trailers => {}
             4 if is(b"host") && std::mem::replace(&mut said.host, true) => return Err(WireFault::HostTwice),
             7 if is(b"upgrade") => return Ok(Value::Upgrade(Word::new())),

@@ -14,7 +14,7 @@ struct Valid {
 }
 
 fn valid() -> impl Strategy<Value = Valid> {
-    let start = ("[A-Z]{1,7}", "/[!-~]{0,40}", any::<bool>(), any::<bool>());
+    let start = ("[A-Z]{1,7}", "/[!\"$-~]{0,40}", any::<bool>(), any::<bool>());
     let line = ("X-[a-zA-Z0-9!#$%&'*+.^_`|~-]{0,20}", "[ \t]{0,2}", "[\t -~\u{80}-\u{ff}]{0,60}");
     let lines = prop::collection::vec(line, 0..6);
     let chunks = prop::collection::vec((prop::collection::vec(any::<u8>(), 1..20), "(;[a-z]{0,9})?"), 0..4);

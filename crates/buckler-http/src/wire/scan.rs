@@ -36,9 +36,10 @@ pub(super) fn value(bytes: &[u8]) -> usize {
 }
 
 /// How many bytes at the beginning may stand in a request target. Those beyond ASCII are no URI's either, but
-/// everybody sees the same ones: they are for the judges of the path.
+/// everybody sees the same ones: they are for the judges of the path. A fragment is for nobody but the client, and
+/// parsers drop it without a word, so that another target than this one would be judged.
 pub(super) fn target(bytes: &[u8]) -> usize {
-    run(bytes, |b| b <= b' ' || b == 0x7f)
+    run(bytes, |b| b <= b' ' || b == 0x7f || b == b'#')
 }
 
 fn run(bytes: &[u8], ends: impl Fn(u8) -> bool) -> usize {
@@ -73,7 +74,7 @@ mod tests {
                 let ends = |allowed: bool| if allowed { 50 } else { at };
                 assert_eq!(value(&bytes), ends(crate::token::is_field_value(&[byte])), "{byte:#x} at {at}");
                 assert_eq!(token(&bytes), ends(is_tchar(byte)), "{byte:#x} at {at}");
-                assert_eq!(target(&bytes), ends(byte > 0x20 && byte != 0x7f), "{byte:#x} at {at}");
+                assert_eq!(target(&bytes), ends(byte > 0x20 && byte != 0x7f && byte != b'#'), "{byte:#x} at {at}");
             }
         }
     }

@@ -155,6 +155,9 @@ fn chunks_have_one_spelling() {
         ("0\r\nx : y\r\n\r\n", WireFault::SpaceBeforeColon),
         ("0\r\nx: 1\r\n 2\r\n\r\n", WireFault::Folded),
         (&trailers, WireFault::Trailers),
+        ("0\r\nContent-Length: 5\r\n\r\n", WireFault::TrailerOfFraming),
+        ("0\r\nX: y\r\ntransfer-encoding: chunked\r\n\r\n", WireFault::TrailerOfFraming),
+        ("0\r\nHost: evil\r\n\r\n", WireFault::TrailerOfFraming),
     ];
     for (body, fault) in cases {
         let bytes = format!("{CHUNKED}{body}");
@@ -176,7 +179,7 @@ fn one_way_to_say_it_is_taken() {
         ("POST / HTTP/1.1\r\nTransfer-Encoding: \tCHUNKED\t\r\n\r\n00\r\n\r\nGET / HTTP/1.1\r\n\r\n", 2),
         ("POST / HTTP/1.1\r\nTransfer-Encodings: x\r\nContent-Lengt: y\r\nHosts: z\r\n\r\n", 1),
         (&longest, 1),
-        (&format!("{CHUNKED}A\r\n0123456789\r\n1;a=\"b\"\r\n\n\r\n0\r\nX: y\r\nContent-Length: 5\r\n\r\n{GET}\r\n"), 2),
+        (&format!("{CHUNKED}A\r\n0123456789\r\n1;a=\"b\"\r\n\n\r\n0\r\nX: y\r\nHosts: 5\r\n\r\n{GET}\r\n"), 2),
     ];
     for (bytes, heads) in cases {
         assert_eq!(follow(&[bytes.as_bytes()]), (*heads, None), "{bytes:?}");

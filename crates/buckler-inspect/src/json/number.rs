@@ -72,12 +72,16 @@ impl NumberScan {
         let mut rest = bytes;
         while let Some((&byte, tail)) = rest.split_first() {
             let at = offset + (bytes.len() - rest.len()) as u64;
+            // What fits is judged first, then that more follows: so the first fault is the first in the bytes.
             let run = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            if let Some((digits, after)) = rest.split_at_checked(run)
+            let fits = run.min(NUMBER_BYTES.saturating_sub(self.bytes));
+            if let Some((digits, after)) = rest.split_at_checked(fits)
                 && run > 0
             {
+                if fits > 0 {
+                    self.digits(digits, at)?;
+                }
                 self.lengthen(run)?;
-                self.digits(digits, at)?;
                 rest = after;
                 continue;
             }

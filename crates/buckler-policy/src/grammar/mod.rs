@@ -3,6 +3,8 @@
 mod field;
 mod list;
 mod name;
+mod or_off;
+mod pair;
 mod policies;
 mod quantity;
 mod scalar;
@@ -12,6 +14,8 @@ mod written;
 pub(crate) use field::{FIELD_NAME, METHOD, field_name, field_value};
 pub(crate) use list::List;
 pub(crate) use name::{APP_TARGET, CIDR, HOST, LISTEN, MEDIA, ORIGIN, PATH, TEXT};
+pub(crate) use or_off::OrOff;
+pub(crate) use pair::CertificateAndKey;
 pub(crate) use policies::{csp, permissions, referrer, strict_transport};
 pub(crate) use quantity::{DurationBetween, Rate, Size};
 pub(crate) use scalar::{Boolean, Integer, OneOf};

@@ -1,6 +1,7 @@
 //! `[content]` and `[content.json]`: request bodies.
 
 use buckler_http::media::MediaRange;
+use buckler_inspect::coding::Coding;
 
 use super::{Section, section_mode};
 use crate::grammar::{Integer, List, MEDIA, OneOf, Size, Written};
@@ -8,8 +9,11 @@ use crate::key::{About, Key, Preset};
 use crate::reader::{Read, Reader};
 use crate::settings::{Content, Json, Mode, Untyped};
 
-pub(crate) static SECTION: Section =
-    Section { path: "content", doc: "Request bodies.", keys: &[&MODE, &MAX_BODY, &TYPES, &UNTYPED] };
+pub(crate) static SECTION: Section = Section {
+    path: "content",
+    doc: "Request bodies.",
+    keys: &[&MODE, &MAX_BODY, &MAX_RATIO, &TYPES, &UNTYPED, &ENCODINGS],
+};
 
 pub(crate) static JSON: Section = Section {
     path: "content.json",
@@ -64,6 +68,45 @@ pub(crate) static UNTYPED: Key<OneOf<Untyped>> = Key {
     grammar: OneOf { words: &[("refuse", Untyped::Refuse), ("pass", Untyped::Pass)] },
 };
 
+pub(crate) static ENCODINGS: Key<List<OneOf<Coding>>> = Key {
+    about: About {
+        path: "content.encodings",
+        doc: "Content codings that a JSON body may have, one, or two one over the other; another gets 415. Such a body \
+              is expanded to be inspected, and counted against `content.max_body` and `content.json` after it; what \
+              the app gets is what was sent. Bodies that are not inspected pass under any coding.",
+        preset: Preset::Always("[\"gzip\", \"deflate\", \"br\", \"zstd\"]"),
+        why: "an app that reads compressed bodies must be able to go on, and what is expanded is inspected like any \
+              other; `[]` suits an app that reads none",
+        example: "[\"gzip\"]",
+        aliases: &["codings", "content_encodings", "compression", "accept_encoding", "decompress"],
+    },
+    grammar: List {
+        item: OneOf {
+            words: &[
+                ("gzip", Coding::Gzip),
+                ("deflate", Coding::Deflate),
+                ("br", Coding::Brotli),
+                ("zstd", Coding::Zstd),
+            ],
+        },
+        not_empty: None,
+    },
+};
+
+pub(crate) static MAX_RATIO: Key<Integer<usize>> = Key {
+    about: About {
+        path: "content.max_ratio",
+        doc: "How many times larger than what was sent an inspected body may become when it is expanded; more gets \
+              413. 256 KiB are free.",
+        preset: Preset::Always("200"),
+        why: "JSON shrinks to a tenth, to a fiftieth where records repeat; a bomb reaches a thousand, and costs its \
+              sender next to nothing",
+        example: "1000",
+        aliases: &["ratio", "compression_ratio", "max_expansion"],
+    },
+    grammar: Integer { least: 1, most: 1_000_000, unit: "times" },
+};
+
 pub(crate) static DEPTH: Key<Integer<usize>> = Key {
     about: About {
         path: "content.json.depth",
@@ -107,6 +150,8 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Content> {
     let max_body = reader.read(&MAX_BODY);
     let types = reader.read(&TYPES);
     let untyped = reader.read(&UNTYPED);
+    let encodings = reader.read(&ENCODINGS);
+    let max_ratio = reader.read(&MAX_RATIO);
     let depth = reader.read(&DEPTH);
     let keys = reader.read(&KEYS);
     let string = reader.read(&STRING);
@@ -117,6 +162,8 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Content> {
         types: types?,
         types_mode: if types_named { mode? } else { Mode::Monitor },
         untyped: untyped?,
+        encodings: encodings?,
+        max_ratio: u32::try_from(max_ratio?).unwrap_or(u32::MAX),
         json: Json { depth: depth?, keys: keys?, string: string? },
     })
 }

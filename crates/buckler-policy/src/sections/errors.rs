@@ -28,7 +28,8 @@ pub(crate) static MASK: Key<OneOf<Mask>> = Key {
 pub(crate) static STRIP_INPUT: Key<OneOf<StripInput>> = Key {
     about: About {
         path: "errors.strip_input",
-        doc: "The `input` that FastAPI writes into a 422: `remove` takes it out everywhere, `keep` leaves it.",
+        doc: "The `input` that FastAPI writes into a 422: `remove` takes it out everywhere, `keep` leaves it. A 422 whose \
+              type is not JSON passes as the app writes it.",
         preset: Preset::Always("\"remove\""),
         why: "it repeats what was sent, passwords included, into logs and screens; the rest of the body stays",
         example: "\"keep\"",

@@ -5,6 +5,7 @@ use crate::grammar::OneOf;
 use crate::key::{About, Key, Preset};
 use crate::reader::{Read, Reader};
 use crate::settings::{AccessLog, Log, LogFormat};
+use crate::sources::Host;
 
 pub(crate) static SECTION: Section = Section { path: "log", doc: "Access and event log.", keys: &[&FORMAT, &ACCESS] };
 
@@ -23,7 +24,8 @@ pub(crate) static FORMAT: Key<OneOf<LogFormat>> = Key {
 pub(crate) static ACCESS: Key<OneOf<AccessLog>> = Key {
     about: About {
         path: "log.access",
-        doc: "`all` writes a line for each request, `refusals` for refused, monitored and failed ones.",
+        doc: "`all` writes a line for each request, `refusals` for refused, monitored and failed ones. In process, \
+              where the server writes an access log of its own, the default is `refusals`.",
         preset: Preset::Always("\"all\""),
         why: "an incident is reconstructed from the requests that were let pass",
         example: "\"refusals\"",
@@ -35,5 +37,9 @@ pub(crate) static ACCESS: Key<OneOf<AccessLog>> = Key {
 pub(crate) fn read(reader: &mut Reader) -> Read<Log> {
     let format = reader.read(&FORMAT);
     let access = reader.read(&ACCESS);
-    Ok(Log { format: format?, access: access? })
+    let access = match access? {
+        AccessLog::All if reader.host == Host::InProcess && !reader.is_set(&ACCESS) => AccessLog::Refusals,
+        access => access,
+    };
+    Ok(Log { format: format?, access })
 }

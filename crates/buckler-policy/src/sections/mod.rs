@@ -2,7 +2,9 @@
 //! come from this table alone.
 
 pub(crate) mod app;
+pub(crate) mod clients;
 pub(crate) mod content;
+pub(crate) mod contract;
 pub(crate) mod cors;
 pub(crate) mod csp;
 pub(crate) mod errors;
@@ -26,7 +28,7 @@ pub(crate) struct Section {
 }
 
 /// Every section, in the order of the reference. A section stands after the one that holds it.
-pub(crate) static SECTIONS: [&Section; 14] = [
+pub(crate) static SECTIONS: [&Section; 15] = [
     &general::SECTION,
     &app::SECTION,
     &server::SECTION,
@@ -39,6 +41,7 @@ pub(crate) static SECTIONS: [&Section; 14] = [
     &cors::SECTION,
     &content::SECTION,
     &content::JSON,
+    &contract::SECTION,
     &errors::SECTION,
     &log::SECTION,
 ];

@@ -7,24 +7,24 @@ use buckler_http::forwarding::TrustedProxies;
 use buckler_http::host::HostPattern;
 use ipnet::IpNet;
 
-use super::{Section, section_mode, timeouts, tls};
+use super::{Section, clients, section_mode, timeouts, tls};
 use crate::diagnostic::Code;
 use crate::grammar::{CIDR, HOST, Integer, LISTEN, List, OneOf, Size, Written};
 use crate::key::{About, Key, Preset};
 use crate::reader::{Read, Reader};
-use crate::settings::{HeadLimits, Mode, Paths, Server};
+use crate::settings::{HeadLimits, Http2, Mode, Paths, Server};
 use crate::sources::Host;
 
 pub(crate) static SECTION: Section = Section {
     path: "server",
     doc: "Listeners, names, trusted proxies.",
-    keys: &[&MODE, &LISTEN_ON, &HTTP_REDIRECT, &REDIRECT_PORT, &HOSTS, &TRUSTED_PROXIES, &MAX_CONNECTIONS],
+    keys: &[&MODE, &LISTEN_ON, &HTTP_REDIRECT, &REDIRECT_PORT, &HOSTS, &TRUSTED_PROXIES, &MAX_CONNECTIONS, &HTTP2],
 };
 
 pub(crate) static LIMITS: Section = Section {
     path: "server.limits",
     doc: "Bounds of the request head. Bodies have theirs in `[content]`.",
-    keys: &[&LIMITS_MODE, &HEADERS, &HEAD, &TARGET],
+    keys: &[&LIMITS_MODE, &HEADERS, &HEAD, &TARGET, &STREAMS],
 };
 
 pub(crate) static PATHS: Section = Section {
@@ -114,6 +114,18 @@ pub(crate) static MAX_CONNECTIONS: Key<Integer<usize>> = Key {
     grammar: Integer { least: 1, most: 1_000_000, unit: "connections" },
 };
 
+pub(crate) static HTTP2: Key<OneOf<Http2>> = Key {
+    about: About {
+        path: "server.http2",
+        doc: "Whether clients are offered HTTP/2. It is agreed on with TLS alone (ALPN).",
+        preset: Preset::Always("\"on\""),
+        why: "browsers and most libraries prefer it, and it is judged as HTTP/1.1 is",
+        example: "\"off\"",
+        aliases: &["h2", "http_2", "alpn", "protocols"],
+    },
+    grammar: OneOf { words: &[("on", Http2::Offered), ("off", Http2::Off)] },
+};
+
 pub(crate) static LIMITS_MODE: Key<OneOf<Mode>> =
     section_mode("server.limits.mode", "Whether a head beyond its bounds is refused or recorded.");
 
@@ -142,6 +154,19 @@ pub(crate) static HEAD: Key<Size> = Key {
     grammar: Size { least: 1 << 10, most: 1 << 20 },
 };
 
+pub(crate) static STREAMS: Key<Integer<u32>> = Key {
+    about: About {
+        path: "server.limits.streams",
+        doc: "Requests that a client may have under way on one HTTP/2 connection; more are turned away unread \
+              (`REFUSED_STREAM`), in every mode.",
+        preset: Preset::Always("100"),
+        why: "RFC 9113 §5.1.2 asks for no fewer, and no browser has more",
+        example: "250",
+        aliases: &["max_concurrent_streams", "max_streams", "http2_max_concurrent_streams"],
+    },
+    grammar: Integer { least: 1, most: 1_000, unit: "requests" },
+};
+
 pub(crate) static TARGET: Key<Size> = Key {
     about: About {
         path: "server.limits.target",
@@ -165,8 +190,10 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Server> {
     let hosts = read_hosts(reader);
     let trusted_proxies = reader.read(&TRUSTED_PROXIES);
     let max_connections = reader.read(&MAX_CONNECTIONS);
+    let http2 = reader.read(&HTTP2);
     let behind_proxies = trusted_proxies.as_ref().ok().map(|networks| !networks.is_empty());
     let tls = tls::read(reader, behind_proxies);
+    let client_certificates = clients::read(reader, tls.as_ref().ok());
     let timeouts = timeouts::read(reader);
     let limits = read_limits(reader);
     let paths = reader.read_mode(&PATHS_MODE).map(|mode| Paths { mode });
@@ -181,7 +208,9 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Server> {
         hosts: hosts?,
         trusted_proxies: TrustedProxies::new(trusted_proxies?),
         max_connections: max_connections?,
+        http2: http2?,
         tls: tls?,
+        client_certificates: client_certificates?,
         timeouts: timeouts?,
         limits: limits?,
         paths: paths?,
@@ -223,6 +252,7 @@ fn read_limits(reader: &mut Reader) -> Read<HeadLimits> {
     let headers = reader.read(&HEADERS);
     let head = reader.read(&HEAD);
     let target = reader.read(&TARGET);
+    let streams = reader.read(&STREAMS);
     if let (Ok(head), Ok(target)) = (head, target)
         && target > head
     {
@@ -236,6 +266,7 @@ fn read_limits(reader: &mut Reader) -> Read<HeadLimits> {
         headers: headers?,
         head: usize::try_from(head?).unwrap_or(usize::MAX),
         target: usize::try_from(target?).unwrap_or(usize::MAX),
+        streams: streams?,
     })
 }
 

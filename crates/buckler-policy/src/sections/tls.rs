@@ -1,19 +1,27 @@
 //! `[server.tls]`: transport security of the gateway.
 
-use super::Section;
+use super::{Section, clients};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::grammar::{OneOf, SecretRef};
+use crate::grammar::{CertificateAndKey, List, OneOf, SecretRef};
 use crate::key::{About, Key, Preset};
 use crate::provenance::Origin;
 use crate::reader::{Read, Reader};
 use crate::secret::SecretReference;
-use crate::settings::Tls;
+use crate::settings::{KeyPair, Tls};
 use crate::sources::Host;
 
 pub(crate) static SECTION: Section = Section {
     path: "server.tls",
     doc: "Transport security of the gateway. In process there is none: the server in front has it.",
-    keys: &[&MODE, &CERTIFICATE, &KEY],
+    keys: &[
+        &MODE,
+        &CERTIFICATE,
+        &KEY,
+        &CERTIFICATES,
+        &clients::CLIENT_CERTIFICATES,
+        &clients::CLIENT_CA,
+        &clients::CLIENT_CRL,
+    ],
 };
 
 /// How TLS is done, before what belongs to it is checked.
@@ -63,6 +71,20 @@ pub(crate) static KEY: Key<SecretRef> = Key {
     grammar: SecretRef,
 };
 
+pub(crate) static CERTIFICATES: Key<List<CertificateAndKey>> = Key {
+    about: About {
+        path: "server.tls.certificates",
+        doc: "Further certificates, each with its key. A client that asks for a name (SNI) gets the one whose \
+              subjectAltName has it, an exact name before a wildcard; `certificate` is for whoever asks for no name, or \
+              for one that none has. Two for the same name must have keys of different kinds (RSA and ECDSA).",
+        preset: Preset::Always("[]"),
+        why: "one certificate can name all hosts of a service; several are for names that are issued apart",
+        example: "[{ certificate = \"file:/etc/buckler/other.pem\", key = \"file:/etc/buckler/other-key.pem\" }]",
+        aliases: &["certs", "sni", "additional_certificates"],
+    },
+    grammar: List { item: CertificateAndKey, not_empty: None },
+};
+
 const LINES_TO_WRITE: &str = "write
 
     [server.tls]
@@ -78,21 +100,29 @@ pub(crate) fn read(reader: &mut Reader, behind_proxies: Option<bool>) -> Read<Tl
     let key = reader.read_optional(&KEY);
     refuse_literals(reader, &CERTIFICATE, certificate.as_ref().ok().and_then(Option::as_ref));
     refuse_literals(reader, &KEY, key.as_ref().ok().and_then(Option::as_ref));
-    let (mode, certificate, key) = (mode?, certificate?, key?);
+    let certificates = read_certificates(reader);
+    let (mode, certificate, key, certificates) = (mode?, certificate?, key?, certificates?);
     if reader.host == Host::Gateway {
-        check(reader, mode, (certificate.is_some(), key.is_some()), behind_proxies);
+        let given = (certificate.is_some(), key.is_some());
+        check(reader, mode, given, behind_proxies);
+        if mode != TlsMode::Files && !certificates.is_empty() && given == (false, false) {
+            warn_unused(reader, &CERTIFICATES);
+        }
+    }
+    if reader.host == Host::InProcess {
+        // The server that runs the app, or the proxy in front of it, ends TLS, whatever the file says for a gateway.
+        return Ok(Tls::Off);
     }
     match (mode, certificate, key) {
-        (TlsMode::Files, Some(certificate), Some(key)) => Ok(Tls::Files { certificate, key }),
-        (TlsMode::Files, _, _) if reader.host == Host::Gateway => Err(reader.noted_before(&CERTIFICATE)),
-        // In process nothing of this is used.
-        (TlsMode::Files | TlsMode::Off, _, _) => Ok(Tls::Off),
+        (TlsMode::Files, Some(certificate), Some(key)) => Ok(Tls::Files { certificate, key, certificates }),
+        (TlsMode::Files, _, _) => Err(reader.noted_before(&CERTIFICATE)),
+        (TlsMode::Off, _, _) => Ok(Tls::Off),
         (TlsMode::SelfSigned, _, _) => Ok(Tls::SelfSigned),
     }
 }
 
 fn read_mode(reader: &mut Reader) -> Read<TlsMode> {
-    let named = reader.is_set(&CERTIFICATE) || reader.is_set(&KEY);
+    let named = reader.is_set(&CERTIFICATE) || reader.is_set(&KEY) || reader.is_set(&CERTIFICATES);
     if named && !reader.is_set(&MODE) {
         let because = "a certificate or key is set";
         reader.provenance.set(&MODE, Origin::because(because), "\"files\"");
@@ -123,13 +153,27 @@ fn check(reader: &mut Reader, mode: TlsMode, given: (bool, bool), behind_proxies
         TlsMode::SelfSigned | TlsMode::Off => {}
     }
     if mode != TlsMode::Files && (given.0 || given.1) {
-        let key = if given.0 { &CERTIFICATE } else { &KEY };
-        reader.warn(
-            key,
-            Code::Unused,
-            "certificate and key are not used as long as `server.tls.mode` is not \"files\"",
-        );
+        warn_unused(reader, if given.0 { &CERTIFICATE } else { &KEY });
     }
+}
+
+fn warn_unused<G>(reader: &mut Reader, key: &Key<G>) {
+    let message = "certificate and key are not used as long as `server.tls.mode` is not \"files\"";
+    reader.warn(key, Code::Unused, message);
+}
+
+fn read_certificates(reader: &mut Reader) -> Read<Vec<KeyPair>> {
+    let certificates = reader.read(&CERTIFICATES)?;
+    for pair in &certificates {
+        refuse_literals(reader, &CERTIFICATES, Some(&pair.certificate));
+        refuse_literals(reader, &CERTIFICATES, Some(&pair.key));
+    }
+    if let Some(place) = reader.place_of(&CERTIFICATES) {
+        // As written it is masked, and a change of one reference into another would not be seen.
+        let shown: Vec<_> = certificates.iter().map(|pair| format!("{} with {}", pair.certificate, pair.key)).collect();
+        reader.provenance.set(&CERTIFICATES, Origin::of(&place), &shown.join(", "));
+    }
+    Ok(certificates)
 }
 
 fn check_files(reader: &mut Reader, given: (bool, bool)) {
@@ -159,7 +203,7 @@ fn lacks(reader: &mut Reader, key: &'static Key<SecretRef>, file: &str) {
     }
 }
 
-fn refuse_literals(reader: &mut Reader, key: &'static Key<SecretRef>, value: Option<&SecretReference>) {
+pub(super) fn refuse_literals<G>(reader: &mut Reader, key: &'static Key<G>, value: Option<&SecretReference>) {
     if !matches!(value, Some(SecretReference::Literal(_))) {
         return;
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Host;
+use super::making::Making;
 use super::request::body;
 use super::text::unescape;
 use crate::message::Line;
@@ -13,6 +14,7 @@ pub struct PerHost<T> {
     pub(super) all: T,
     pub(super) tower: Option<T>,
     pub(super) gateway: Option<T>,
+    pub(super) asgi: Option<T>,
 }
 
 impl<T> PerHost<T> {
@@ -21,6 +23,7 @@ impl<T> PerHost<T> {
         match host {
             Host::Tower => self.tower.as_ref().unwrap_or(&self.all),
             Host::Gateway => self.gateway.as_ref().unwrap_or(&self.all),
+            Host::Asgi => self.asgi.as_ref().unwrap_or(&self.all),
         }
     }
 }
@@ -157,7 +160,12 @@ impl AppScript {
         }
         let Parts { directives, first, lines, body } = split(block)?;
         let mut chunked = false;
+        let mut body = body.unwrap_or_default();
         for directive in &directives {
+            if let Some(("coded", codings)) = directive.split_once(' ') {
+                body = Making::read("coded", codings)?.apply(body)?;
+                continue;
+            }
             match directive.as_str() {
                 "chunked" => chunked = true,
                 "fails" if directives.len() == 1 && first.is_empty() => return Ok(Self::Fails),
@@ -165,7 +173,7 @@ impl AppScript {
             }
         }
         let lines = lines.iter().map(|line| field(line)).collect::<Result<_, _>>()?;
-        Ok(Self::Answers { status: status(&first)?, lines, body: body.unwrap_or_default(), chunked })
+        Ok(Self::Answers { status: status(&first)?, lines, body, chunked })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cell;
 mod expectation;
+mod making;
 mod markdown;
 mod policy;
 mod reader;
@@ -25,6 +26,8 @@ pub enum Host {
     Tower,
     /// Through the gateway, over a socket.
     Gateway,
+    /// Through the middleware, inside a process of Python.
+    Asgi,
 }
 
 impl Host {
@@ -33,6 +36,7 @@ impl Host {
         match self {
             Self::Tower => "tower",
             Self::Gateway => "gateway",
+            Self::Asgi => "asgi",
         }
     }
 }
@@ -58,14 +62,14 @@ pub struct Case {
     pub answer: PerHost<ExpectedAnswer>,
     /// What the app gets.
     pub received: PerHost<ExpectedReceipt>,
-    /// The only host that it can run through, if it is not for all.
-    pub only: Option<Host>,
+    /// The hosts that it can run through; none are named where it is for all.
+    pub only: Vec<Host>,
 }
 
 impl Case {
     /// Whether it runs through this host.
     pub fn runs_in(&self, host: Host) -> bool {
-        self.only.is_none_or(|only| only == host)
+        self.only.is_empty() || self.only.contains(&host)
     }
 }
 

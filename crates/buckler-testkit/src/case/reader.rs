@@ -6,7 +6,7 @@ use super::verdict::{Ending, Verdict};
 use super::{AppScript, Case, ExpectedAnswer, ExpectedReceipt, Host, Mistake, PerHost, RequestSpec, load_policy};
 
 /// Columns of a table that mean the same in every table.
-const COLUMNS_OF_ALL: &[&str] = &["verdict", "status", "gateway", "only"];
+const COLUMNS_OF_ALL: &[&str] = &["verdict", "status", "gateway", "asgi", "only"];
 
 /// Reads one file.
 ///
@@ -45,7 +45,7 @@ struct Open<'t> {
     line: usize,
     name: &'t str,
     requirements: Vec<String>,
-    only: Option<Host>,
+    only: Vec<Host>,
     blocks: Vec<(usize, &'t str, Vec<&'t str>)>,
     table: Option<Table<'t>>,
 }
@@ -79,7 +79,7 @@ impl<'t> Reader<'t> {
                     line,
                     name: text,
                     requirements: Vec::new(),
-                    only: None,
+                    only: Vec::new(),
                     blocks: Vec::new(),
                     table: None,
                 });
@@ -117,15 +117,15 @@ impl<'t> Reader<'t> {
             self.counted = Some(count.ok_or_else(|| self.mistake(line, "`Cases: N` stands once, under the title"))?);
             return Ok(());
         }
-        if let Some(host) = text.strip_prefix("Hosts:") {
-            let host = read_host(host.trim());
-            let open = self.open.as_mut().filter(|open| open.only.is_none());
-            return match (host, open) {
-                (Some(host), Some(open)) => {
-                    open.only = Some(host);
+        if let Some(hosts) = text.strip_prefix("Hosts:") {
+            let hosts = read_hosts(hosts.trim());
+            let open = self.open.as_mut().filter(|open| open.only.is_empty());
+            return match (hosts, open) {
+                (Some(hosts), Some(open)) => {
+                    open.only = hosts;
                     Ok(())
                 }
-                _ => Err(self.mistake(line, "`Hosts: tower` or `Hosts: gateway` stands once, in a case")),
+                _ => Err(self.mistake(line, "`Hosts: gateway`, `tower`, `asgi` or two of them stands once, in a case")),
             };
         }
         let found = requirements(text);
@@ -155,7 +155,8 @@ impl<'t> Reader<'t> {
                 let blocks = open.blocks.iter();
                 let blocks =
                     blocks.map(|(at, info, lines)| (*at, *info, lines.iter().map(|&l| l.to_owned()).collect()));
-                let case = Draft { place, name: open.name.to_owned(), named, policy, only: open.only, row: None };
+                let case =
+                    Draft { place, name: open.name.to_owned(), named, policy, only: open.only.clone(), row: None };
                 let case =
                     case.finish(blocks.collect(), open.line).map_err(|(at, message)| self.mistake(at, message))?;
                 self.cases.push(case);
@@ -189,8 +190,8 @@ impl<'t> Reader<'t> {
                 row.get(at).copied().filter(|cell| !cell.is_empty())
             };
             let only = match cell("only") {
-                Some(text) => Some(read_host(text).ok_or_else(|| self.mistake(*at, format!("`{text}` is no host")))?),
-                None => open.only,
+                Some(text) => read_hosts(text).ok_or_else(|| self.mistake(*at, format!("`{text}` is no host")))?,
+                None => open.only.clone(),
             };
             let draft = Draft {
                 place: format!("{}:{at}", self.file),
@@ -198,7 +199,12 @@ impl<'t> Reader<'t> {
                 named: named.to_vec(),
                 policy: policy.to_owned(),
                 only,
-                row: Some(Row { verdict: cell("verdict"), gateway: cell("gateway"), status: cell("status") }),
+                row: Some(Row {
+                    verdict: cell("verdict"),
+                    gateway: cell("gateway"),
+                    asgi: cell("asgi"),
+                    status: cell("status"),
+                }),
             };
             let case = draft.finish(blocks, *at).map_err(|(line, message)| self.mistake(line, message))?;
             self.cases.push(case);
@@ -215,6 +221,7 @@ impl<'t> Reader<'t> {
 struct Row<'t> {
     verdict: Option<&'t str>,
     gateway: Option<&'t str>,
+    asgi: Option<&'t str>,
     status: Option<&'t str>,
 }
 
@@ -224,7 +231,7 @@ struct Draft<'t> {
     name: String,
     named: Vec<String>,
     policy: String,
-    only: Option<Host>,
+    only: Vec<Host>,
     row: Option<Row<'t>>,
 }
 
@@ -260,7 +267,8 @@ impl Draft<'_> {
             }
         }
         if let Some(row) = &self.row {
-            for (host, text) in [(None, row.verdict), (Some(Host::Gateway), row.gateway)] {
+            for (host, text) in [(None, row.verdict), (Some(Host::Gateway), row.gateway), (Some(Host::Asgi), row.asgi)]
+            {
                 let Some(text) = text else { continue };
                 let read = Verdict::read(text.split(';')).map_err(|message| (line, message))?;
                 if !verdict.put(host, read) {
@@ -286,6 +294,9 @@ impl Draft<'_> {
         if received.gateway.is_none() && received.all.is_none() {
             received.gateway = verdict.gateway.as_ref().and_then(usual);
         }
+        if received.asgi.is_none() && received.all.is_none() {
+            received.asgi = verdict.asgi.as_ref().and_then(usual);
+        }
         let missing = || wrong("nothing says what the app received; write an `http received` block");
         let received = received.finish(usual(&verdict.all)).ok_or_else(missing)?;
         Ok(Case {
@@ -307,11 +318,12 @@ struct Variants<T> {
     all: Option<T>,
     tower: Option<T>,
     gateway: Option<T>,
+    asgi: Option<T>,
 }
 
 impl<T> Default for Variants<T> {
     fn default() -> Self {
-        Self { all: None, tower: None, gateway: None }
+        Self { all: None, tower: None, gateway: None, asgi: None }
     }
 }
 
@@ -322,12 +334,13 @@ impl<T> Variants<T> {
             None => &mut self.all,
             Some(Host::Tower) => &mut self.tower,
             Some(Host::Gateway) => &mut self.gateway,
+            Some(Host::Asgi) => &mut self.asgi,
         };
         slot.replace(value).is_none()
     }
 
     fn finish(self, otherwise: Option<T>) -> Option<PerHost<T>> {
-        Some(PerHost { all: self.all.or(otherwise)?, tower: self.tower, gateway: self.gateway })
+        Some(PerHost { all: self.all.or(otherwise)?, tower: self.tower, gateway: self.gateway, asgi: self.asgi })
     }
 }
 
@@ -340,7 +353,11 @@ fn split_info(info: &str) -> (&str, Option<Host>) {
 }
 
 fn read_host(text: &str) -> Option<Host> {
-    [Host::Tower, Host::Gateway].into_iter().find(|host| host.name() == text)
+    [Host::Tower, Host::Gateway, Host::Asgi].into_iter().find(|host| host.name() == text)
+}
+
+fn read_hosts(text: &str) -> Option<Vec<Host>> {
+    text.split(' ').map(read_host).collect()
 }
 
 /// `R` and two digits.

@@ -2,6 +2,7 @@
 
 use buckler_http::connection::Scheme;
 
+use super::making::Making;
 use super::text::unescape;
 use crate::message::{Line, values};
 
@@ -51,6 +52,7 @@ impl RequestSpec {
         let mut scheme = Scheme::Http;
         let mut sizes = Vec::new();
         let mut raw = false;
+        let mut making = Vec::new();
         let mut rest = block.iter();
         let mut start = None;
         for line in rest.by_ref() {
@@ -69,6 +71,7 @@ impl RequestSpec {
                     sizes = read.map_err(|_| format!("`{sizes_text}` are no sizes of chunks"))?;
                 }
                 ("raw", "") => raw = true,
+                ("coded" | "cut" | "flip" | "append", value) => making.push(Making::read(word, value)?),
                 _ => return Err(format!("`@{directive}` is nothing that a request knows")),
             }
         }
@@ -78,6 +81,7 @@ impl RequestSpec {
             head_lines.push(unescape(line)?);
         }
         let body = body(&rest.map(String::as_str).collect::<Vec<_>>())?;
+        let body = making.iter().try_fold(body, |body, making| making.apply(body))?;
         for line in &mut head_lines {
             if line.eq_ignore_ascii_case(b"content-length: auto") {
                 *line = format!("Content-Length: {}", body.len()).into_bytes();

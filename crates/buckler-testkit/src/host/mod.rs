@@ -1,9 +1,11 @@
 //! The ways to run a case.
 
+mod asgi;
 mod client;
 mod gateway;
 mod tower;
 
+pub use asgi::run as through_asgi;
 pub use gateway::run as through_gateway;
 pub use tower::run as through_tower;
 

@@ -3,7 +3,7 @@
 #![expect(clippy::panic, reason = "helpers of tests may fail a test")]
 
 use buckler_testkit::case::{Case, Host, folder, load};
-use buckler_testkit::host::{Observed, through_gateway, through_tower};
+use buckler_testkit::host::{Observed, through_asgi, through_gateway, through_tower};
 
 /// All cases that run through a host; `CASE=text` leaves those whose name or place holds the text.
 pub(crate) fn cases(host: Host) -> Vec<Case> {
@@ -18,6 +18,7 @@ pub(crate) async fn run(host: Host, case: &Case, mode: Option<&str>) -> Result<O
     match host {
         Host::Tower => through_tower(case, mode).await,
         Host::Gateway => through_gateway(case, mode).await,
+        Host::Asgi => through_asgi(case, mode),
     }
 }
 

@@ -13,7 +13,8 @@ use super::console::Failure;
 use super::policy::set;
 
 /// Not a doc comment, since those are Markdown.
-const PYTHON_HELP: &str = "Python interpreter that has the app's packages [default: $VIRTUAL_ENV, ./.venv, python3]";
+const PYTHON_HELP: &str =
+    "Python interpreter that has the app's packages [default: the wheel's own, $VIRTUAL_ENV, ./.venv, python3]";
 
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct AppArguments {
@@ -34,14 +35,14 @@ impl AppArguments {
 }
 
 /// From the policy's `[app]` to what can be started.
-pub(crate) fn target(loaded: &Loaded) -> Result<Target, Failure> {
+pub(crate) fn target(loaded: &Loaded, wheel: Option<&Path>) -> Result<Target, Failure> {
     let app = &loaded.policy.app;
     let Some(name) = &app.target else {
         return Err(Failure::usage(
             "no app is named\nhelp: write `buckler run module:attribute`, or `target = \"module:attribute\"` under `[app]`",
         ));
     };
-    let around = Surroundings::of_process()
+    let around = Surroundings::of_process(wheel)
         .map_err(|error| Failure::usage(format_args!("the current folder cannot be read: {error}")))?;
     let named = app.python.as_deref().map(Path::new);
     let interpreter = Interpreter::find(named, &around).map_err(Failure::usage)?;
@@ -52,16 +53,23 @@ pub(crate) fn target(loaded: &Loaded) -> Result<Target, Failure> {
             "there is no folder `{shown}`\nhelp: `--app-dir` names the folder that holds the app's module"
         )));
     }
-    Ok(Target { interpreter, app: name.clone(), app_dir, withheld: withheld(&loaded.policy) })
+    Ok(Target { interpreter, app: name.clone(), server: app.server, app_dir, withheld: withheld(&loaded.policy) })
 }
 
 /// Variables that the gateway takes its own secrets from. The app is not to have them.
 fn withheld(policy: &Policy) -> Vec<OsString> {
-    let references: &[&SecretReference] = match &policy.server.tls {
-        Tls::Files { certificate, key } => &[certificate, key],
-        Tls::SelfSigned | Tls::Off => &[],
+    let server = &policy.server;
+    let mut references: Vec<&SecretReference> = match &server.tls {
+        Tls::Files { certificate, key, certificates } => {
+            let further = certificates.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
+            [certificate, key].into_iter().chain(further).collect()
+        }
+        Tls::SelfSigned | Tls::Off => Vec::new(),
     };
-    let names = references.iter().filter_map(|reference| match reference {
+    if let Some(clients) = &server.client_certificates {
+        references.extend([Some(&clients.authorities), clients.revoked.as_ref()].into_iter().flatten());
+    }
+    let names = references.into_iter().filter_map(|reference| match reference {
         SecretReference::Env(name) => Some(OsString::from(name)),
         SecretReference::File(_) | SecretReference::Command(_) | SecretReference::Literal(_) => None,
     });

@@ -1,5 +1,7 @@
 //! `buckler check`
 
+use std::path::Path;
+
 use buckler_engine::Engine;
 use buckler_engine::report::{Control, State};
 use buckler_gateway::workers::{self, AppFacts, Fault};
@@ -10,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::app::{AppArguments, target};
 use super::console::{self, Exit, FAINT, Failure, GOOD, STRONG, WEAK};
-use super::policy::{PolicyArguments, PolicyFailure, set, warn};
+use super::policy::{PolicyArguments, set, warn};
+use crate::policy_source::PolicyFailure;
 use crate::serving;
 
 /// Checks the policy, and tells what is enforced, monitored and off.
@@ -38,11 +41,11 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments, wheel: Option<&Path>) -> Result<Exit, Failure> {
     let mut overrides: Vec<_> = arguments.run_with.overrides().collect();
     overrides.extend(arguments.app.iter().map(|app| set("app.target", "--app", app)));
     overrides.extend(arguments.dev.then(|| set("environment", "--dev", "development")));
-    let loaded = match arguments.policy.load(overrides) {
+    let mut loaded = match arguments.policy.load(overrides) {
         Ok(loaded) => loaded,
         Err(PolicyFailure::Wrong(errors)) if arguments.json => {
             console::print_json(&json!({"valid": false, "errors": errors}))?;
@@ -50,7 +53,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         }
         Err(failure) => return Err(failure.into()),
     };
-    let app = arguments.app.is_some().then(|| look_at(&loaded)).transpose()?;
+    let app = arguments.app.is_some().then(|| look_at(&loaded, wheel)).transpose()?;
+    if let Some(Ok(facts)) = &app {
+        facts.tell_docs(&mut loaded.policy);
+    }
     let controls = Engine::new(&loaded.policy).controls().to_vec();
     if arguments.json {
         console::print_json(&as_json(&loaded, &controls, app.as_ref()))?;
@@ -65,8 +71,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// Imports the app. What is wrong with it is a finding.
-fn look_at(loaded: &Loaded) -> Result<Result<AppFacts, Fault>, Failure> {
-    let target = target(loaded)?;
+fn look_at(loaded: &Loaded, wheel: Option<&Path>) -> Result<Result<AppFacts, Fault>, Failure> {
+    let target = target(loaded, wheel)?;
     serving::block_on(async {
         let found = workers::probe(&target, workers::START_DEADLINE).await;
         let deployed = loaded.policy.environment != Environment::Development;
@@ -96,8 +102,8 @@ fn about(app: &Result<AppFacts, Fault>) -> String {
             let cors = if facts.own_cors { "brings a CORSMiddleware" } else { "no CORSMiddleware" };
             let title = facts.title.as_deref().unwrap_or("untitled");
             format!(
-                "{STRONG}app{STRONG:#}: {title} ({}, Python {}, uvicorn {}); docs: {docs}; {cors}",
-                facts.framework, facts.python, facts.uvicorn
+                "{STRONG}app{STRONG:#}: {title} ({}, Python {}, {} {}); docs: {docs}; {cors}",
+                facts.framework, facts.python, facts.server, facts.server_version
             )
         }
         Err(fault) => format!("{STRONG}app{STRONG:#}: {fault}"),

@@ -2,30 +2,11 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-/// The exit codes of every command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Fine,
-    /// Something was found, or a request refused.
-    Found,
-    /// Wrong arguments, a wrong policy, or an app that cannot be started with them.
-    Usage,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Fine => 0,
-            Exit::Found => 1,
-            Exit::Usage => 2,
-        })
-    }
-}
+pub(crate) use crate::exit::Exit;
 
 /// A command that could not do its work.
 #[derive(Debug)]
@@ -45,11 +26,6 @@ impl Failure {
     /// Diagnostics as the policy crate renders them, with colours.
     pub(crate) fn diagnostics(rendered: String) -> Self {
         Self { exit: Exit::Usage, text: rendered, rendered: true }
-    }
-
-    /// What went wrong, for where it is told in other words.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
     }
 
     /// Nothing to say: a reader that went away is no mistake.

@@ -6,6 +6,7 @@ mod app;
 pub(crate) mod check;
 mod completions;
 pub(crate) mod console;
+mod contract;
 mod explain;
 mod man;
 pub(crate) mod policy;
@@ -13,8 +14,8 @@ mod run;
 mod schema;
 mod serve;
 
-use std::env;
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::path::Path;
 
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
@@ -49,26 +50,31 @@ enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
+    Contract(contract::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
 
-/// From the process's arguments to its exit code.
-pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(env::args_os()) {
+/// The command. The first of the arguments is the program's name.
+///
+/// `wheel` is the interpreter that the command is installed with, if it came in a wheel: without another one being
+/// named, apps run with it.
+pub fn main_from(arguments: impl IntoIterator<Item = OsString>, wheel: Option<&Path>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(told) => {
             // Help and version come here, too. If they cannot be written, nobody reads them.
             told.print().ok();
-            return if told.use_stderr() { Exit::Usage.into() } else { Exit::Fine.into() };
+            return if told.use_stderr() { Exit::Usage } else { Exit::Fine };
         }
     };
     let done = match cli.command {
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(arguments, wheel),
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Check(arguments) => check::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments, wheel),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Contract(arguments) => contract::run(&arguments, wheel),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
@@ -77,7 +83,6 @@ pub(crate) fn main() -> ExitCode {
         console::failure(&failure);
         failure.exit
     })
-    .into()
 }
 
 #[cfg(test)]

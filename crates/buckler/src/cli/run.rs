@@ -1,7 +1,9 @@
 //! `buckler run`
 
-use buckler_gateway::workers;
-use buckler_policy::settings::Environment;
+use std::path::Path;
+
+use buckler_gateway::workers::{self, Changes};
+use buckler_policy::settings::{AppServer, Environment, Reload};
 use clap::{Args, ValueEnum};
 
 use super::app::{AppArguments, target};
@@ -11,8 +13,10 @@ use crate::serving::{self, App};
 
 /// Starts a FastAPI app behind the gateway.
 ///
-/// The app runs unchanged in worker processes on private sockets, served by the uvicorn of its own environment.
-/// SIGHUP loads policy and certificate again without a restart; with a mistake in them, the old ones stay.
+/// The app runs unchanged in worker processes on private sockets, served by the uvicorn or granian of its own
+/// environment.
+/// SIGHUP loads policy and certificate again without a restart, and replaces the workers one by one by new ones of the
+/// app as it is now; with a mistake in any of them, the old ones stay. SIGUSR1 writes how the workers are to the log.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  buckler run main:app --dev\n  buckler run shop.main:app --policy buckler.toml --workers 4"
@@ -33,41 +37,69 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     workers: Option<String>,
 
-    /// The server that runs in the workers
-    #[arg(long, value_enum, default_value_t = Server::Uvicorn)]
-    server: Server,
+    /// What serves the app in the workers [default: uvicorn, or granian where only that is installed]
+    #[arg(long, value_enum)]
+    server: Option<Server>,
 
     #[command(flatten)]
     run_with: AppArguments,
 
-    /// Development: self-signed certificate, loopback names, docs open, errors shown
+    /// Development: self-signed certificate, loopback names, docs open, errors shown, reload on change
     #[arg(long)]
     dev: bool,
+
+    /// Replace the workers when a Python file of the app changes [default: in development]
+    #[arg(long, overrides_with = "no_reload")]
+    reload: bool,
+
+    /// Leave the workers as they are until SIGHUP or a restart
+    #[arg(long, overrides_with = "reload")]
+    no_reload: bool,
 }
 
 /// What can run in a worker.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Server {
     Uvicorn,
+    Granian,
 }
 
-pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
-    let Server::Uvicorn = arguments.server;
+impl From<Server> for AppServer {
+    fn from(server: Server) -> Self {
+        match server {
+            Server::Uvicorn => Self::Uvicorn,
+            Server::Granian => Self::Granian,
+        }
+    }
+}
+
+pub(super) fn run(arguments: Arguments, wheel: Option<&Path>) -> Result<Exit, Failure> {
+    let inherited = serving::inherit()?;
     let mut overrides = Vec::new();
     overrides.extend(arguments.app.map(|app| set("app.target", "APP", app)));
     overrides.extend(arguments.workers.map(|workers| set("app.workers", "--workers", workers)));
+    let server = arguments.server.map(AppServer::from);
+    overrides.extend(server.map(|server| set("app.server", "--server", server.as_str())));
     overrides.extend(arguments.run_with.overrides());
+    overrides.extend(arguments.reload.then(|| set("app.reload", "--reload", "on-change")));
+    overrides.extend(arguments.no_reload.then(|| set("app.reload", "--no-reload", "off")));
     overrides.extend(front(&arguments.listen, arguments.dev));
     let source = arguments.policy.source(overrides)?;
-    let loaded = source.load()?;
+    let mut loaded = source.load()?;
     warn(&loaded);
-    let target = target(&loaded)?;
+    let target = target(&loaded, wheel)?;
+    // Before the app is imported, so that no change falls between.
+    let changes = match loaded.policy.app.reload {
+        Reload::OnChange => Some(Changes::since_now(target.app_dir.clone())),
+        Reload::Off => None,
+    };
     let facts =
         serving::block_on(async { workers::probe(&target, workers::START_DEADLINE).await.map_err(Failure::usage) })?;
     if loaded.policy.environment != Environment::Development {
         facts.deployable().map_err(Failure::usage)?;
     }
-    serving::serve(&loaded, source, App::Workers { target, facts: Box::new(facts) })
+    facts.tell_docs(&mut loaded.policy);
+    serving::serve(&loaded, source, App::Workers { target, facts: Box::new(facts), changes }, inherited)
 }
 
 /// What `run` and `serve` have in common.

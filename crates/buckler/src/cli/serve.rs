@@ -32,6 +32,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let inherited = serving::inherit()?;
     let addresses: Vec<Address> = arguments
         .upstream
         .iter()
@@ -41,5 +42,5 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let source = arguments.policy.source(front(&arguments.listen, arguments.dev).collect())?;
     let loaded = source.load()?;
     warn(&loaded);
-    serving::serve(&loaded, source, App::Upstream(addresses))
+    serving::serve(&loaded, source, App::Upstream(addresses), inherited)
 }

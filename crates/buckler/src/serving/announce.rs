@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use buckler_gateway::Assembled;
 use buckler_policy::Loaded;
-use buckler_policy::settings::Tls;
+use buckler_policy::settings::{Docs, Policy, Tls};
 use tempfile::TempDir;
 
 use super::App;
@@ -41,7 +41,7 @@ pub(super) fn announce(loaded: &Loaded, app: &App, assembled: &Assembled) -> Res
     let (folder, file) = keep(pem)?;
     console::note(format_args!("{FAINT}self-signed certificate: {}{FAINT:#}\ntry:", file.display()));
     let (curl, url) = (format!("curl --cacert {}", file.display()), url(scheme, *first));
-    console::note(format_args!("  {curl} {url}{}", known_path(app)));
+    console::note(format_args!("  {curl} {url}{}", known_path(app, policy)));
     console::note(format_args!("  {curl} -H 'Host: evil.example' {url}/"));
     console::note(format_args!("  {curl} --path-as-is {url}/../etc/passwd"));
     Ok(Some(folder))
@@ -49,16 +49,18 @@ pub(super) fn announce(loaded: &Loaded, app: &App, assembled: &Assembled) -> Res
 
 fn behind(app: &App, loaded: &Loaded) -> String {
     match app {
-        App::Workers { target, facts } => {
+        App::Workers { target, facts, .. } => {
             let workers = loaded.policy.app.workers;
             let plural = if workers == 1 { "" } else { "s" };
             format!(
-                "{} with {workers} worker{plural} ({}, Python {} {}, uvicorn {})",
+                "{} with {workers} worker{plural} of {} requests in flight ({}, Python {} {}, {} {})",
                 target.app,
+                loaded.policy.app.concurrency,
                 facts.framework,
                 facts.python,
                 target.interpreter.source(),
-                facts.uvicorn
+                facts.server,
+                facts.server_version
             )
         }
         App::Upstream(addresses) => {
@@ -69,10 +71,10 @@ fn behind(app: &App, loaded: &Loaded) -> String {
 }
 
 /// A path that the app is known to answer.
-fn known_path(app: &App) -> &str {
-    match app {
-        App::Workers { facts, .. } => facts.openapi_url.as_deref().unwrap_or("/"),
-        App::Upstream(_) => "/",
+fn known_path<'a>(app: &'a App, policy: &Policy) -> &'a str {
+    match (app, policy.contract.docs) {
+        (App::Workers { facts, .. }, Docs::Open) => facts.openapi_url.as_deref().unwrap_or("/"),
+        (App::Workers { .. }, Docs::Closed) | (App::Upstream(_), _) => "/",
     }
 }
 

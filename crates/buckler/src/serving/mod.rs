@@ -5,24 +5,27 @@
 //! log's last lines.
 
 mod announce;
+mod manager;
 mod reload;
 mod signals;
 mod workers;
 
 use std::io;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use buckler_gateway::log::{Colour, Log, Writer};
 use buckler_gateway::upstream::{Address, Endpoint, Endpoints, UpstreamSettings};
-use buckler_gateway::workers::{AppFacts, Target};
-use buckler_gateway::{Assembled, Behind};
+use buckler_gateway::workers::{AppFacts, Changes, Target};
+use buckler_gateway::{Assembled, Behind, Inherited};
 use buckler_policy::Loaded;
 use buckler_policy::settings::Policy;
 
 use crate::cli::console::{Exit, Failure};
-use crate::cli::policy::PolicySource;
+use crate::policy_source::PolicySource;
+use tokio::task::JoinSet;
+
 use reload::Reloads;
 use signals::Signals;
 use workers::Workers;
@@ -32,8 +35,8 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Who answers admitted requests.
 pub(crate) enum App {
-    /// Workers of our own.
-    Workers { target: Target, facts: Box<AppFacts> },
+    /// Workers of our own; `changes` of whose source, if it is to be followed.
+    Workers { target: Target, facts: Box<AppFacts>, changes: Option<Changes> },
     /// Something that runs elsewhere.
     Upstream(Vec<Address>),
 }
@@ -44,30 +47,42 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
     runtime.map_err(|error| Failure::usage(format_args!("no threads could be started: {error}")))?.block_on(future)
 }
 
+/// Sockets that a service manager hands over. To be called before anything else runs.
+pub(crate) fn inherit() -> Result<Inherited, Failure> {
+    Inherited::take().map_err(Failure::usage)
+}
+
 /// Serves until a signal comes; SIGHUP loads from `source` again.
-pub(crate) fn serve(loaded: &Loaded, source: PolicySource, app: App) -> Result<Exit, Failure> {
+pub(crate) fn serve(loaded: &Loaded, source: PolicySource, app: App, inherited: Inherited) -> Result<Exit, Failure> {
     let colour = match anstream::AutoStream::choice(&io::stdout()) {
         anstream::ColorChoice::Never => Colour::Plain,
         anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi | anstream::ColorChoice::Auto => Colour::Ansi,
     };
     let policy = &loaded.policy;
     let (log, writer) = Log::start(policy.log.access, policy.log.format, colour, io::stdout())?;
-    let done = block_on(serve_until_signal(loaded, source, app, log));
+    let done = block_on(serve_until_signal(loaded, source, app, inherited, log));
     finish(writer);
     done
 }
 
-async fn serve_until_signal(loaded: &Loaded, source: PolicySource, app: App, log: Log) -> Result<Exit, Failure> {
+async fn serve_until_signal(
+    loaded: &Loaded,
+    source: PolicySource,
+    app: App,
+    inherited: Inherited,
+    log: Log,
+) -> Result<Exit, Failure> {
     let policy = &loaded.policy;
     let signals = Signals::listen()?;
     let (endpoints, behind) = match &app {
         App::Workers { .. } => (Endpoints::managed(), Behind::Workers),
         App::Upstream(addresses) => (fixed(addresses, policy), Behind::Upstream),
     };
-    let assembled = Assembled::new(policy, endpoints.clone(), behind, log.clone()).await.map_err(Failure::usage)?;
+    let assembled =
+        Assembled::new(policy, endpoints.clone(), behind, log.clone(), inherited).await.map_err(Failure::usage)?;
     let workers = match &app {
         App::Workers { target, .. } => tokio::select! {
-            started = Workers::start(target.clone(), policy, endpoints, log.clone()) => Some(started?),
+            started = Workers::start(target.clone(), policy, endpoints, log.clone()) => Some(Arc::new(started?)),
             () = signals.stop() => return Ok(Exit::Fine),
         },
         App::Upstream(_) => None,
@@ -77,20 +92,32 @@ async fn serve_until_signal(loaded: &Loaded, source: PolicySource, app: App, log
         source,
         reloader: assembled.reloader(),
         provenance: loaded.provenance.clone(),
-        facts: match app {
-            App::Workers { facts, .. } => Some(facts),
-            App::Upstream(_) => None,
-        },
+        policy: policy.clone(),
+        workers: workers.clone(),
         certificate: certificate.as_ref().map(|folder| folder.path().join(announce::CERTIFICATE)),
-        log,
+        log: log.clone(),
     };
+    let mut beside = JoinSet::new();
+    if let Some(workers) = &workers {
+        beside.spawn(workers::tell(Arc::clone(workers), signals.questions(), log));
+        if let App::Workers { changes: Some(changes), .. } = app {
+            beside.spawn(workers::follow(Arc::clone(workers), changes));
+        }
+    }
     // Beside what serves, so that a large policy keeps no connection waiting.
-    let reloading = tokio::spawn(reloads.follow(signals.hangups()));
+    beside.spawn(reloads.follow(signals.hangups()));
+    beside.spawn(manager::live());
+    manager::ready();
+    let stop = signals.stop();
+    let told_to_stop = async move {
+        stop.await;
+        manager::stopping();
+    };
     let served = tokio::select! {
-        () = assembled.serve(signals.stop()) => true,
+        () = assembled.serve(told_to_stop) => true,
         () = signals.force() => false,
     };
-    reloading.abort();
+    drop(beside);
     if let Some(workers) = &workers {
         if served {
             tokio::select! {

@@ -1,20 +1,24 @@
-//! SIGHUP: the policy and the certificate are loaded again while requests go on.
+//! SIGHUP: the policy and the certificate are loaded again while requests go on, and with a policy that is good the
+//! workers are replaced one by one, so that new code of the app is picked up.
 //!
 //! A mistake changes nothing but the log, which gets one line for each, with its place. What the log is told is names of
 //! keys and masked messages, never values.
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use buckler_engine::Severity;
 use buckler_gateway::Reloader;
 use buckler_gateway::log::{Incident, Log};
 use buckler_gateway::workers::AppFacts;
-use buckler_policy::settings::Environment;
+use buckler_policy::settings::{Environment, Policy};
 use buckler_policy::{Diagnostic, Loaded, Provenance};
 use tokio::sync::watch;
 
-use crate::cli::policy::{PolicyFailure, PolicySource};
+use super::manager;
+use super::workers::Workers;
+use crate::policy_source::{PolicyFailure, PolicySource};
 
 /// What a reload needs to know of the start.
 pub(super) struct Reloads {
@@ -22,8 +26,10 @@ pub(super) struct Reloads {
     pub(super) reloader: Reloader,
     /// What the policy in force said of each key.
     pub(super) provenance: Provenance,
-    /// The app, if its workers are ours.
-    pub(super) facts: Option<Box<AppFacts>>,
+    /// The policy in force as it was read.
+    pub(super) policy: Policy,
+    /// The app's workers, if they are ours.
+    pub(super) workers: Option<Arc<Workers>>,
     /// Where clients were told that the self-signed certificate is.
     pub(super) certificate: Option<PathBuf>,
     pub(super) log: Log,
@@ -32,15 +38,42 @@ pub(super) struct Reloads {
 impl Reloads {
     /// Reloads whenever the count grows. Signals that come during a reload are one more reload.
     pub(super) async fn follow(mut self, mut hangups: watch::Receiver<u32>) {
+        let mut app = self.workers.as_ref().map(|workers| workers.app());
+        if let Some(app) = &mut app {
+            app.borrow_and_update();
+        }
         if *hangups.borrow_and_update() > 0 {
             self.reload().await;
         }
-        while hangups.changed().await.is_ok() {
-            self.reload().await;
+        loop {
+            tokio::select! {
+                changed = hangups.changed() => match changed {
+                    Ok(()) => self.reload().await,
+                    Err(_) => return,
+                },
+                () = heard_of(&mut app) => self.follow_app().await,
+            }
+        }
+    }
+
+    /// The docs of another app may be elsewhere: they are closed, or open, before it serves (R10).
+    async fn follow_app(&self) {
+        let mut policy = self.policy.clone();
+        if let Some(workers) = &self.workers {
+            workers.tell_docs(&mut policy);
+        }
+        if let Err(error) = self.reloader.reload(&policy).await {
+            self.tell(&format!("the paths of the app's docs stay as they were: {error}"), Severity::Error);
         }
     }
 
     async fn reload(&mut self) {
+        manager::reloading();
+        self.try_to().await;
+        manager::ready();
+    }
+
+    async fn try_to(&mut self) {
         match self.attempt().await {
             Ok(what) => self.tell(&what, Severity::Info),
             Err(mistakes) => {
@@ -55,18 +88,23 @@ impl Reloads {
         let one = |mistake: &dyn std::fmt::Display| vec![mistake.to_string()];
         let source = self.source.clone();
         let read = tokio::task::spawn_blocking(move || source.load()).await.map_err(|error| one(&error))?;
-        let Loaded { policy, provenance, warnings } = read.map_err(mistakes)?;
-        if let Some(facts) = &self.facts
-            && policy.environment != Environment::Development
-        {
-            facts.deployable().map_err(|fault| one(&fault))?;
+        let Loaded { mut policy, provenance, warnings } = read.map_err(mistakes)?;
+        let read = policy.clone();
+        if let Some(workers) = &self.workers {
+            if policy.environment != Environment::Development {
+                workers.deployable().map_err(|fault| one(&fault))?;
+            }
+            workers.tell_docs(&mut policy);
         }
         let reloaded = self.reloader.reload(&policy).await.map_err(|error| one(&error))?;
 
+        if let Some(workers) = &self.workers {
+            workers.reload(&policy);
+        }
+        self.policy = read;
         for warning in warnings.iter().map(line).chain(reloaded.warnings) {
             self.tell(&warning, Severity::Warning);
         }
-        let certificate_changed = reloaded.certificate_pem.is_some();
         if let (Some(file), Some(pem)) = (&self.certificate, &reloaded.certificate_pem)
             && let Err(error) = fs::write(file, pem)
         {
@@ -75,7 +113,7 @@ impl Reloads {
         }
         let changed = changed(&self.provenance, &provenance, &reloaded.needs_restart);
         self.provenance = provenance;
-        Ok(summary(&changed, &reloaded.needs_restart, certificate_changed))
+        Ok(summary(&changed, &reloaded.needs_restart, &reloaded.renewed))
     }
 
     fn tell(&self, what: &str, severity: Severity) {
@@ -86,9 +124,19 @@ impl Reloads {
     }
 }
 
+async fn heard_of(app: &mut Option<watch::Receiver<Option<Arc<AppFacts>>>>) {
+    let heard = match app {
+        Some(app) => app.changed().await.is_ok(),
+        None => false,
+    };
+    if !heard {
+        std::future::pending::<()>().await;
+    }
+}
+
 fn mistakes(failure: PolicyFailure) -> Vec<String> {
     match failure {
-        PolicyFailure::Unread(failure) => vec![failure.text().to_owned()],
+        PolicyFailure::Unread(why) => vec![why],
         PolicyFailure::Wrong(errors) => errors.iter().map(line).collect(),
     }
 }
@@ -109,14 +157,15 @@ fn changed(before: &Provenance, after: &Provenance, needs_restart: &[&str]) -> V
     found.map(|setting| setting.key).collect()
 }
 
-fn summary(changed: &[&str], needs_restart: &[&str], certificate_changed: bool) -> String {
+fn summary(changed: &[&str], needs_restart: &[&str], renewed: &[&str]) -> String {
     let mut text = match changed {
         [] => "policy reloaded: no key changed".to_owned(),
         [key] => format!("policy reloaded: 1 key changed ({key})"),
         keys => format!("policy reloaded: {} keys changed ({})", keys.len(), keys.join(", ")),
     };
-    if certificate_changed {
-        text += "; new certificate";
+    if !renewed.is_empty() {
+        text += "; new ";
+        text += &renewed.join(", ");
     }
     if !needs_restart.is_empty() {
         text += "; needs a restart: ";
@@ -162,12 +211,12 @@ mod tests {
 
     #[test]
     fn a_reload_is_told_in_a_line() {
-        for (changed, restart, certificate, text) in [
-            (&[][..], &[][..], false, "policy reloaded: no key changed"),
-            (&["a"], &[], true, "policy reloaded: 1 key changed (a); new certificate"),
-            (&["a", "b"], &["c"], false, "policy reloaded: 2 keys changed (a, b); needs a restart: c"),
+        for (changed, restart, renewed, text) in [
+            (&[][..], &[][..], &[][..], "policy reloaded: no key changed"),
+            (&["a"], &[], &["certificate"], "policy reloaded: 1 key changed (a); new certificate"),
+            (&["a", "b"], &["c"], &[], "policy reloaded: 2 keys changed (a, b); needs a restart: c"),
         ] {
-            assert_eq!(summary(changed, restart, certificate), text);
+            assert_eq!(summary(changed, restart, renewed), text);
         }
     }
 

@@ -1,15 +1,17 @@
-//! SIGTERM and SIGINT: the first lets requests finish, the second does not wait for them. SIGHUP: load the policy again.
+//! SIGTERM and SIGINT: the first lets requests finish, the second does not wait for them. SIGHUP: load the policy
+//! again. SIGUSR1: tell how the workers are.
 
 use std::io::{self, IsTerminal as _};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// How many signals have come, of those that end and of those that reload.
+/// How many signals have come, of those that end, those that reload, and those that ask.
 #[derive(Debug)]
 pub(super) struct Signals {
     ends: watch::Receiver<u32>,
     hangups: watch::Receiver<u32>,
+    questions: watch::Receiver<u32>,
 }
 
 impl Signals {
@@ -18,8 +20,10 @@ impl Signals {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
+        let mut question = signal(SignalKind::user_defined1())?;
         let (end, ends) = watch::channel(0_u32);
         let (reload, hangups) = watch::channel(0_u32);
+        let (ask, questions) = watch::channel(0_u32);
         let in_terminal = io::stdin().is_terminal();
         // Ends with the runtime.
         drop(tokio::spawn(async move {
@@ -27,13 +31,14 @@ impl Signals {
                 let count = tokio::select! {
                     _ = terminate.recv() => &end,
                     _ = interrupt.recv() => &end,
+                    _ = question.recv() => &ask,
                     // The other meaning of SIGHUP: the terminal was closed, and with it whoever started this.
                     _ = hangup.recv() => if in_terminal && !io::stdin().is_terminal() { &end } else { &reload },
                 };
                 count.send_modify(|count| *count = count.saturating_add(1));
             }
         }));
-        Ok(Self { ends, hangups })
+        Ok(Self { ends, hangups, questions })
     }
 
     /// Waits for the first one.
@@ -49,6 +54,11 @@ impl Signals {
     /// How often the policy was to be loaded again.
     pub(super) fn hangups(&self) -> watch::Receiver<u32> {
         self.hangups.clone()
+    }
+
+    /// How often somebody asked how the workers are.
+    pub(super) fn questions(&self) -> watch::Receiver<u32> {
+        self.questions.clone()
     }
 
     fn reached(&self, wanted: u32) -> impl Future<Output = ()> + use<> {

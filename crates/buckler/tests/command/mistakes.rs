@@ -30,7 +30,7 @@ fn each_is_told_with_its_mend() {
         (&[], &["Usage: buckler <COMMAND>"]),
         (&["serv"], &["unrecognized subcommand", "serve"]),
         (&["run", "--worker", "3"], &["--workers"]),
-        (&["run", "main:app", "--server", "gunicorn"], &["possible values: uvicorn"]),
+        (&["run", "main:app", "--server", "gunicorn"], &["possible values: uvicorn, granian"]),
         // Production names what it lacks.
         (&["run", "main:app"], &["server.hosts", "hosts = [\"api.example.com\"]", "certificate"]),
         (&["run", "--dev"], &["no app is named", "buckler run module:attribute"]),
@@ -49,6 +49,7 @@ fn each_is_told_with_its_mend() {
         (&["run", "main", "--dev", "--python", python], &["write \"main:app\""]),
         (&["run", "mian:app", "--dev", "--python", python], &["no module `mian`", "help: "]),
         (&["run", "debug:app", "--policy", "off.toml", "--python", python], &["debug=True", "help: remove it"]),
+        (&["run", "main:app", "--policy", "off.toml", "--reload"], &["--reload", "`app.reload` is for development"]),
         (&["run", "main:app", "--dev", "--python", python, "--listen", &address], &["is in use", "`--listen`"]),
         (&["serve", "--dev"], &["--upstream"]),
         (&["serve", "--dev", "--upstream", "ftp://a"], &["--upstream: ", "http://host:port"]),

@@ -131,3 +131,136 @@ fn a_reader_that_goes_away_is_no_mistake() {
         assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""), "{arguments:?}");
     }
 }
+
+/// A shop whose docs are elsewhere, with an app below it.
+const DOCUMENTED: &str = r#"
+from fastapi import FastAPI
+app = FastAPI(title="\u00dcber\x9b31m", docs_url="/help", redoc_url=None, openapi_url="/api.json")
+app.mount("/v1", FastAPI(openapi_url="/api.json", docs_url=None, redoc_url=None))
+
+@app.get("/docs")
+def documents() -> list[str]:
+    return []
+
+def plain():
+    from starlette.applications import Starlette
+    return Starlette()
+
+class Broken(FastAPI):
+    def openapi(self):
+        raise ValueError("two models of one name")
+broken = Broken()
+"#;
+
+const CLOSED: &str =
+    "[server]\nhosts = [\"a.example\"]\ntrusted_proxies = [\"10.0.0.1/32\"]\n[server.tls]\nmode = \"off\"\n";
+
+#[test]
+fn check_tells_which_docs_are_closed() {
+    // R10
+    let folder = project(&[("main.py", DOCUMENTED), ("closed.toml", CLOSED)]);
+    let python = python();
+    let python = python.to_str().unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        (&["--policy", "closed.toml"], "docs        closed (production): /docs, /redoc, /openapi.json"),
+        (
+            &["--policy", "closed.toml", "--app", "main:app"],
+            "docs        closed (production): /api.json, /help, /docs/oauth2-redirect, /v1/api.json",
+        ),
+        (&["--policy", "closed.toml", "--app", "main:plain"], "docs        closed (production): there are none"),
+        (&["--dev"], "off       docs        open (development)"),
+    ];
+    for (arguments, told) in cases {
+        let output = run(folder.path(), &[&["check", "--python", python], *arguments].concat());
+        assert!(text(&output.stdout).contains(told), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn contract_prints_the_document_that_clients_may_not_read() {
+    // R10
+    let folder = project(&[("main.py", DOCUMENTED), ("buckler.toml", CLOSED)]);
+    let python = python();
+    let asked = |app: &str| run(folder.path(), &["contract", app, "--python", python.to_str().unwrap()]);
+    let output = asked("main:app");
+    assert_eq!(code(&output), 0, "{output:?}");
+    assert!(output.stdout.is_ascii(), "{output:?}");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["info"]["title"], "\u{dc}ber\u{9b}31m");
+    assert!(document["paths"]["/docs"]["get"].is_object());
+    for (app, told) in [
+        ("main:plain", "no FastAPI application"),
+        ("main:broken", "ValueError: two models of one name"),
+        ("main:gone", "no attribute `gone`"),
+        ("nowhere:app", "no module `nowhere`"),
+    ] {
+        let output = asked(app);
+        assert_eq!((code(&output), text(&output.stdout)), (2, ""), "{app}");
+        assert!(text(&output.stderr).contains(told), "{app}: {output:?}");
+    }
+}
+
+/// A document with a bit of everything: routes whose order decides, a format that is not checked.
+const DOCUMENT: &str = r##"{"openapi": "3.1.0", "info": {"title": "Tea", "version": "1"}, "servers": [{"url": "/api"}],
+    "security": [{"bearer": []}], "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        "schemas": {"Pot": {"type": "object", "properties": {"size": {"type": "integer", "format": "int32"}}}}},
+    "paths": {
+        "/pots/{pot}": {"get": {"parameters": [{"name": "pot", "in": "path", "required": true, "schema": {"type": "integer"}},
+            {"name": "q", "in": "query", "schema": {"type": "string"}}], "responses": {"200": {"content":
+            {"application/json": {"schema": {"$ref": "#/components/schemas/Pot"}}}}}}},
+        "/pots/best": {"get": {"security": []}},
+        "/pots": {"post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pot"}}}}}}}}"##;
+
+#[test]
+fn contract_check_tells_what_can_be_enforced() {
+    // R40
+    let clean = r#"{"openapi": "3.1.0", "info": {"title": "Tea", "version": "1"}, "paths": {"/pots": {"get": {}}}}"#;
+    let broken =
+        r#"{"openapi": "3.1.0", "paths": {"/pots": {"get": {"parameters": [{"$ref": "file:///etc/passwd"}]}}}}"#;
+    let files = [
+        ("tea.json", DOCUMENT),
+        ("clean.json", clean),
+        ("broken.json", broken),
+        ("yaml.yml", "openapi: 3.1.0"),
+        ("main.py", DOCUMENTED),
+        ("buckler.toml", CLOSED),
+    ];
+    let folder = project(&files);
+    let ask = |arguments: &[&str]| run(folder.path(), &[&["contract"], arguments].concat());
+    let told = ask(&["--check", "tea.json"]);
+    assert_eq!(code(&told), 1, "{told:?}");
+    insta::assert_snapshot!("contract_check", text(&told.stdout));
+    let json = ask(&["--check", "tea.json", "--json"]);
+    let found: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((code(&json), found["operations"][0]["parameters"]["path"][0].as_str()), (1, Some("pot")));
+    assert_eq!(
+        (found["ambiguous"][0]["second"].as_str(), found["base_paths"][0].as_str()),
+        (Some("/pots/best"), Some("/api"))
+    );
+    assert_eq!(found["unenforced"][0]["place"], "#/components/schemas/Pot/properties/size/format");
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["--check", "clean.json"], 0, "all that it says can be enforced"),
+        (
+            &["--check", "broken.json"],
+            1,
+            "GET /pots: #/paths/~1pots/get/parameters/0: `$ref` leads out of the document",
+        ),
+        (&["--check", "broken.json", "--json"], 1, "\"operation\": \"GET /pots\""),
+        (&["--check", "yaml.yml"], 1, "YAML"),
+        (&["--check", "gone.json"], 2, "`gone.json` cannot be read"),
+        (&["main:app", "--check", "tea.json"], 2, "both named"),
+        (&["main:app", "--json"], 2, "--check"),
+    ];
+    for (arguments, exit, told) in cases {
+        let output = ask(arguments);
+        assert_eq!(code(&output), *exit, "{arguments:?} {output:?}");
+        assert!(format!("{}{}", text(&output.stdout), text(&output.stderr)).contains(told), "{arguments:?} {output:?}");
+    }
+    // An app's own document, named either way.
+    let python = python();
+    for arguments in [["main:app", "--check"], ["--check", "main:app"]] {
+        let output = ask(&[&arguments[..], &["--python", python.to_str().unwrap()]].concat());
+        assert_eq!(code(&output), 0, "{output:?}");
+        assert!(text(&output.stdout).contains("/docs"), "{output:?}");
+    }
+}

@@ -69,7 +69,7 @@ fn a_reload_takes_effect_and_says_what_changed() {
 
     let other = policy("\"b.example\"").replace("[\"127.0.0.1:0\"]", "[\"127.0.0.1:1\"]") + "[app]\nworkers = 3\n";
     let told = reload(folder.path(), &running, &other);
-    assert_eq!(told["what"], "policy reloaded: no key changed; needs a restart: app.workers, server.listen");
+    assert_eq!(told["what"], "policy reloaded: 1 key changed (app.workers); needs a restart: server.listen");
     assert_eq!(status(&running, "b.example"), "200");
     running.signal(Signal::TERM);
     assert_eq!(running.ended().code(), Some(0));

@@ -1,4 +1,4 @@
-"""What stands between uvicorn and the app."""
+"""What stands between the server and the app."""
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -22,17 +22,24 @@ POLICY_VIOLATION = 1008
 """RFC 6455, section 7.4.1."""
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 class Edge:
     """Lets the app see client, scheme and server as if it stood at the edge itself.
 
     A request without exactly one well-formed field did not come through the gateway: it is refused.
     """
 
-    __slots__ = ("app", "failed")
+    __slots__ = ("app", "failed", "started")
 
-    def __init__(self, app: App, failed: Callable[[str], None]) -> None:
+    def __init__(
+        self, app: App, failed: Callable[[str], None], started: Callable[[], None] = nothing
+    ) -> None:
         self.app = app
         self.failed = failed
+        self.started = started
 
     # Not `async`: the app's own coroutine is handed on, so that no frame is added to each await.
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -58,15 +65,27 @@ class Edge:
         return self.app(scope, receive, send)
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the lifespan; a failed start is reported instead of printed."""
+        """Pass the lifespan; a failed start is reported instead of printed.
+
+        An app that knows no lifespan has started when it says so, by returning or raising.
+        """
+        told = False
 
         async def observed(message: Message) -> None:
+            nonlocal told
             if message["type"] == "lifespan.startup.failed":
                 self.failed(str(message.get("message", "")))
                 message = {"type": "lifespan.startup.failed"}
             await send(message)
+            if message["type"].startswith("lifespan.startup.") and not told:
+                told = True
+                self.started()
 
-        await self.app(scope, receive, observed)
+        try:
+            await self.app(scope, receive, observed)
+        finally:
+            if not told:
+                self.started()
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send) -> None:

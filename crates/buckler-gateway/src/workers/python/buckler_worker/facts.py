@@ -1,19 +1,14 @@
 """What the gateway wants to know of the app before it serves, read through public attributes."""
 
+import json
 import sys
-from collections.abc import Iterator
 from typing import Any
 
-from buckler_worker.target import STARLETTE, is_a
+from buckler_worker.applications import DOCS, FASTAPI, applications, docs_paths, is_a, layers
+from buckler_worker.reports import StartError
+from buckler_worker.target import described
 
-FASTAPI = "fastapi.applications.FastAPI"
 CORS = "starlette.middleware.cors.CORSMiddleware"
-MOUNT = "starlette.routing.Mount"
-DOCS = ("docs_url", "redoc_url", "swagger_ui_oauth2_redirect_url")
-
-WRAPPED = 16
-MOUNTED = 8
-"""How deep apps are looked for inside wrappers, and inside mounts: cycles must end."""
 
 
 def facts(app: object) -> dict[str, object]:
@@ -21,40 +16,27 @@ def facts(app: object) -> dict[str, object]:
     found = list(applications(app))
     main = found[0][1] if found else app
     told = {name: getattr(main, name, None) for name in ("title", *DOCS[:2], "openapi_url")}
-    docs = [(at, getattr(each, name, None)) for at, each in found for name in DOCS]
     return {
         "framework": ("fastapi" if is_a(type(main), FASTAPI) else "starlette" if found else "asgi"),
         **{name: value if isinstance(value, str) else None for name, value in told.items()},
-        "docs_paths": [at + url for at, url in docs if isinstance(url, str)],
+        "docs_paths": docs_paths(app),
         "debug": [at or "/" for at, each in found if getattr(each, "debug", False)],
         "own_cors": has_cors(app, found),
         "python": ".".join(map(str, sys.version_info[:3])),
     }
 
 
-def applications(app: object, at: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Give every Starlette application in it with the path where it is mounted."""
-    for layer in layers(app):
-        if is_a(type(layer), STARLETTE):
-            yield at, layer
-        if depth == MOUNTED:
-            continue
-        for route in getattr(layer, "routes", None) or ():
-            router = getattr(route, "original_router", None)
-            if router is not None:
-                prefix = getattr(getattr(route, "include_context", None), "prefix", "")
-                yield from applications(router, f"{at}{prefix}", depth + 1)
-            elif is_a(type(route), MOUNT):
-                yield from applications(route.app, f"{at}{route.path}", depth + 1)
-
-
-def layers(app: object) -> Iterator[object]:
-    """Give the app and what it wraps, by the convention that a middleware keeps it as `app`."""
-    for _ in range(WRAPPED):
-        yield app
-        app = None if is_a(type(app), STARLETTE) else getattr(app, "app", None)
-        if app is None:
-            return
+def contract(app: object, target: str) -> str:
+    """Give the app's OpenAPI document, whoever may read it from outside."""
+    for at, each in applications(app):
+        if not at and is_a(type(each), FASTAPI):
+            try:
+                return json.dumps(each.openapi(), allow_nan=False, indent=2)
+            except Exception as error:  # noqa: BLE001 - whatever a model raises is reported
+                message = f"the OpenAPI document of `{target}` cannot be made: {described(error)}"
+                raise StartError("contract_failed", message, cause=error) from None
+    message = f"`{target}` is no FastAPI application, and no other has an OpenAPI document"
+    raise StartError("no_contract", message)
 
 
 def has_cors(app: object, found: list[tuple[str, Any]]) -> bool:

@@ -8,19 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-from buckler_worker.edge import App
+from buckler_worker.applications import STARLETTE, is_a
+from buckler_worker.edge import App, Receive, Scope, Send
 from buckler_worker.reports import StartError
 
-STARLETTE = "starlette.applications.Starlette"
 USUAL_NAMES = ("app", "application", "api", "create_app")
 NOT_IN_A_NAME = re.compile(r"[\s/\\():\"']")
-
-
-def is_a(kind: object, name: str) -> bool:
-    """Whether a class is or inherits from the one of that name, which need not be importable."""
-    return inspect.isclass(kind) and any(
-        f"{base.__module__}.{base.__qualname__}" == name for base in kind.__mro__
-    )
 
 
 def split_target(target: str) -> tuple[str, str, bool]:
@@ -136,7 +129,9 @@ def is_asgi3(app: object) -> bool:
 
 
 def as_asgi3(app: Any) -> App:  # noqa: ANN401 - an application of ASGI 2 has no type here
-    """Adapt an application of ASGI 2."""
-    from uvicorn.middleware.asgi2 import ASGI2Middleware
+    """Adapt an application of ASGI 2: two calls where there is one."""
 
-    return cast("App", ASGI2Middleware(app))
+    async def called(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope)(receive, send)
+
+    return called

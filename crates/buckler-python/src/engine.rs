@@ -1,0 +1,216 @@
+//! The compiled policy of one middleware, and how an exchange is opened.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::{ArcSwap, Guard};
+use buckler_engine::{Context, Ended, Engine as Compiled, Opening, Reason};
+use buckler_http::connection::{Client, Connection};
+use buckler_policy::settings::Policy;
+use buckler_tower::room::HoldBudget;
+use buckler_tower::{SystemTime, Time as _};
+use http::Method;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::exchange::{Exchange, Opened, Room};
+use crate::lines::Ready;
+use crate::message::{self, Kind};
+use crate::records::{Records, nonce};
+use crate::scope::{Judged, Protocol, Scope};
+
+/// Bytes of request bodies that one middleware holds back at the same time; as much as the tower layer does.
+const HELD_BYTES: usize = 256 * 1024 * 1024;
+
+/// Tells engines apart; see [`Judged`].
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// What all exchanges of one middleware share.
+#[derive(Debug)]
+pub(crate) struct Host {
+    name: u64,
+    judge: ArcSwap<Judge>,
+    policy: Policy,
+    budget: Arc<HoldBudget>,
+    records: Arc<Records>,
+}
+
+/// A compiled policy, and what Python needs of it again and again.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    engine: Arc<Compiled>,
+    pub(crate) ready: Ready,
+}
+
+impl Judge {
+    fn new(py: Python<'_>, policy: &Policy) -> PyResult<Self> {
+        let engine = Arc::new(Compiled::new(policy));
+        let ready = Ready::new(py, &engine)?;
+        Ok(Self { engine, ready })
+    }
+}
+
+impl Host {
+    /// What judges now.
+    pub(crate) fn judge(&self) -> Guard<Arc<Judge>> {
+        self.judge.load()
+    }
+
+    pub(crate) fn budget(&self) -> &Arc<HoldBudget> {
+        &self.budget
+    }
+
+    pub(crate) fn records(&self) -> &Records {
+        &self.records
+    }
+
+    fn context(connection: Connection) -> Context {
+        Context { connection, now: SystemTime.now(), nonce: nonce() }
+    }
+
+    /// The ending of what could not be judged at all.
+    pub(crate) fn unread(&self) -> Ended {
+        let context = Self::context(Connection::LOCAL);
+        self.judge().engine.unread(Reason::InternalError, "the engine failed", &context)
+    }
+}
+
+/// A compiled policy, ready to judge.
+#[pyclass(frozen, module = "buckler._buckler")]
+#[derive(Debug)]
+pub(crate) struct Engine {
+    host: Arc<Host>,
+    warnings: Vec<String>,
+}
+
+#[pymethods]
+impl Engine {
+    /// Reads the policy: file, then `BUCKLER_*` variables, then `overrides` as pairs of key and value, written as in a
+    /// variable.
+    #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "Python's values are converted")]
+    fn new(py: Python<'_>, policy: Option<std::path::PathBuf>, overrides: Vec<(String, String)>) -> PyResult<Self> {
+        let (policy, warnings) = crate::command::load(policy.as_deref(), overrides)?;
+        let host = Host {
+            name: NEXT.fetch_add(1, Ordering::Relaxed),
+            judge: ArcSwap::from_pointee(Judge::new(py, &policy)?),
+            budget: Arc::new(HoldBudget::new(HELD_BYTES)),
+            records: Records::new(policy.log.clone()),
+            policy,
+        };
+        Ok(Self { host: Arc::new(host), warnings })
+    }
+
+    /// What is weak or without effect in the policy, each with its place.
+    #[getter]
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
+    }
+
+    /// What is enforced, monitored and off: stage, state and detail of each control.
+    #[getter]
+    fn controls(&self) -> Vec<(String, String, String)> {
+        let judge = self.host.judge();
+        let told = judge.engine.controls().iter();
+        told.map(|control| {
+            (control.stage.name().to_owned(), control.state.as_str().to_owned(), control.detail.clone().into_owned())
+        })
+        .collect()
+    }
+
+    /// The environment that the policy is for.
+    #[getter]
+    fn environment(&self) -> &'static str {
+        self.host.policy.environment.as_str()
+    }
+
+    /// Takes where the app has its documentation, beside the paths that the policy names.
+    fn learn_docs(&self, py: Python<'_>, paths: Vec<String>) -> PyResult<()> {
+        let mut policy = self.host.policy.clone();
+        policy.contract.learn_docs(paths);
+        self.host.judge.store(Arc::new(Judge::new(py, &policy)?));
+        Ok(())
+    }
+
+    /// Whether it was this engine that judged.
+    fn has_judged(&self, judged: &Judged) -> bool {
+        judged.judge() == self.host.name
+    }
+
+    /// Judges the head of an HTTP request. Gives the exchange, or the two messages that answer in place of the app.
+    /// `body_follows` says that there is a body although no field announces it.
+    fn open<'py>(
+        &self,
+        scope: &Bound<'py, PyDict>,
+        send: Bound<'py, PyAny>,
+        body_follows: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.judge(scope, send, Protocol::Http, Kind::Http, body_follows)
+    }
+
+    /// Judges the handshake of a WebSocket, as [`Self::open`] a request.
+    fn open_websocket<'py>(&self, scope: &Bound<'py, PyDict>, send: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.judge(scope, send, Protocol::WebSocket, Kind::Denial, false)
+    }
+}
+
+impl Engine {
+    fn judge<'py>(
+        &self,
+        scope: &Bound<'py, PyDict>,
+        send: Bound<'py, PyAny>,
+        protocol: Protocol,
+        kind: Kind,
+        body_follows: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = scope.py();
+        let host = &self.host;
+        let judge = host.judge();
+        let read = Scope::read(scope, protocol).ok();
+        let mended;
+        let readable = match read.as_ref().map(|read| (read, read.texts())) {
+            Some((read, Some(fields))) => Some((read, fields)),
+            Some((read, None)) => {
+                mended = read.mended().ok();
+                mended.as_ref().and_then(|read| Some((read, read.texts()?)))
+            }
+            None => None,
+        };
+        let Some((read, fields)) = readable else {
+            // What the server hands over is no scope: nothing in it can be judged.
+            let Ended { reply, record } = host.unread();
+            host.records.take(record);
+            let version = buckler_http::head::Version::Http11;
+            return Ok(message::reply(py, &judge.ready, kind, &reply, &Method::GET, version)?.into_any());
+        };
+        let context = Host::context(read.connection);
+        let opening = catch_unwind(AssertUnwindSafe(|| {
+            let mut head = read.head(&fields);
+            if body_follows {
+                head.body_follows();
+            }
+            judge.engine.open(&head, &context)
+        }));
+        let method = Method::from_bytes(read.method().as_bytes()).unwrap_or_default();
+        match opening.unwrap_or_else(|_panic| judge.engine.broken(read.method(), read.target(), &context)) {
+            Opening::Answer(ended) => {
+                let Ended { reply, mut record } = *ended;
+                record.bytes_out = reply.body.len() as u64;
+                let messages = message::reply(py, &judge.ready, kind, &reply, &method, read.version)?;
+                host.records.take(record);
+                Ok(messages.into_any())
+            }
+            Opening::Admit(admission) => {
+                read.admit(&admission)?;
+                let room = Room::of(Client::from(admission.peer()));
+                scope.set_item(intern!(py, "buckler"), Judged::new(host.name, &admission))?;
+                let version = read.version;
+                let (inspector, judging) = admission.into_parts();
+                let opened = Opened { judging, inspector, kind, version, method, room };
+                Ok(Bound::new(py, Exchange::new(Arc::clone(host), send.unbind(), opened))?.into_any())
+            }
+        }
+    }
+}

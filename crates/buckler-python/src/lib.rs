@@ -1,0 +1,66 @@
+//! The engine inside a Python process: the host for FastAPI, Starlette and every other ASGI app.
+//!
+//! ```text
+//! scope ──► scope: one pass over the fields ──► Engine::open ─┬─► Answer: two messages, ready to be sent
+//!                                                             └─► Exchange
+//! receive ──► Exchange::judge   each piece of the body          │
+//! app ──────► Exchange(message) the answer, on its way to `send` ◄
+//! ```
+//!
+//! Python's side (`python/buckler/middleware.py`) awaits; this side decides, and awaits nothing. What is called for each
+//! message is called with the interpreter attached and does no I/O: records are handed to a thread that writes them.
+//!
+//! # Rules
+//! 1. No exception and no panic of ours lets a request pass: it becomes that exchange's 500.
+//! 2. A scope is read as the app reads it. Where `raw_path` and `path` disagree, somebody in front has rewritten the
+//!    path, and `path`, which the app routes by, is what is judged.
+//! 3. What the app sends is copied before it is changed: its list of fields may be used again for the next answer.
+//! 4. A process may be forked at any time. Whatever thread there was is forgotten in the child, and made anew.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `engine` | the compiled policy of one middleware, and how an exchange is opened |
+//! | `lines` | header fields |
+//! | `scope` | the scope, read and edited |
+//! | `exchange` | one exchange between its admission and its record |
+//! | `message` | ASGI messages |
+//! | `records` | the log of a process that may fork |
+//! | `error` | what Python is told when a policy is wrong |
+//!
+//! The same module carries the whole command ([`command`]), so the `buckler` of the wheel is the program itself.
+
+mod command;
+mod engine;
+mod error;
+mod exchange;
+mod lines;
+mod message;
+mod records;
+mod scope;
+
+use pyo3::prelude::*;
+
+/// `buckler._buckler`: what the package's Python is built on, and no interface of its own.
+#[pymodule(gil_used = false)]
+mod _buckler {
+    #[pymodule_export]
+    use super::command::main;
+    #[pymodule_export]
+    use super::engine::Engine;
+    #[pymodule_export]
+    use super::error::PolicyError;
+    #[pymodule_export]
+    use super::exchange::Exchange;
+    #[pymodule_export]
+    use super::message::Done;
+    #[pymodule_export]
+    use super::records::{flush, forked};
+    #[pymodule_export]
+    use super::scope::Judged;
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

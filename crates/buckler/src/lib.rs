@@ -1,0 +1,15 @@
+//! The `buckler` command as a library, so that the program and the wheel's console script are one and the same.
+//!
+//! - [`main_from`] is the command: arguments in, what a person reads on the standard streams, an [`Exit`] out.
+//! - [`policy_source`] finds and reads the policy: the file, the variables, what is said beside. Whoever puts the engine
+//!   into a process of its own reads it from here, so that a mistake has one text wherever it is met.
+//!
+//! `cli` reads the command line, `serving` puts the parts together; what they do is elsewhere.
+
+mod cli;
+mod exit;
+pub mod policy_source;
+mod serving;
+
+pub use cli::main_from;
+pub use exit::Exit;

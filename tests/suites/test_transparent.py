@@ -1,0 +1,81 @@
+"""Starlette's and FastAPI's own suites, with the middleware round every app. R81
+
+A test that ends otherwise than it does without the middleware has a reason, or fails. The suites
+are told to notice: a middleware that does nothing changes nothing, and careless ones are found.
+"""
+
+import functools
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from harness.transparent import SUITE_SECONDS, Ended, Suite, Wrapper, differing, run
+
+STARLETTE = Suite(
+    name="starlette",
+    version="1.10.0",
+    sha256="b8399098d4c1e3522734f7235dc79b1fc967f96cf139c81e0fa30479e0685f9b",
+    path=(),
+    tests=1416,
+    through=1141,
+)
+FASTAPI = Suite(
+    name="fastapi",
+    version="0.165.0",
+    sha256="dd94d4128319c1e1d50535ab023ab698f850a4d2822f0e181747b46f4ff3c0ab",
+    path=("docs_src",),
+    tests=5227,
+    through=4595,
+)
+OURS = "suites.transparent.middlewares"
+IDENTITY = Wrapper(f"{OURS}:Identity", {})
+
+
+@functools.cache
+def bare(suite: Suite) -> dict[str, Ended]:
+    """Give how the suite ends as it is; every other run is compared with this one."""
+    with tempfile.TemporaryDirectory() as folder:
+        ended = run(suite, None, Path(folder) / "bare")
+    assert len(ended) == suite.tests, Counter(one.outcome for one in ended.values())
+    assert sum(one.calls > 0 for one in ended.values()) >= suite.through
+    return ended
+
+
+@pytest.mark.timeout(2 * SUITE_SECONDS)
+def test_the_wrapping_itself_changes_nothing(tmp_path: Path) -> None:
+    assert not differing(bare(STARLETTE), run(STARLETTE, IDENTITY, tmp_path / "run"))
+
+
+CARELESS = (
+    # What guides show: it takes an answer apart, and what it does not know is lost.
+    (
+        "Framework",
+        ("tests/middleware/test_gzip.py", "tests/test_requests.py", "tests/test_background.py"),
+        {
+            "tests/middleware/test_gzip.py::test_gzip_trailers[asyncio-True-gzip]",
+            "tests/test_requests.py::test_request_send_push_promise[trio]",
+        },
+    ),
+    # An answer that is held back is gone when the app fails behind it.
+    (
+        "Collecting",
+        ("tests/middleware/test_errors.py", "tests/test_templates.py"),
+        {
+            "tests/middleware/test_errors.py::test_handler[asyncio]",
+            "tests/middleware/test_errors.py::test_background_task[trio]",
+            "tests/test_templates.py::test_templates[trio]",
+        },
+    ),
+)
+
+
+@pytest.mark.timeout(2 * SUITE_SECONDS)
+@pytest.mark.parametrize(("name", "tests", "wanted"), CARELESS, ids=lambda value: str(value)[:12])
+def test_a_careless_middleware_is_noticed(
+    tmp_path: Path, name: str, tests: tuple[str, ...], wanted: set[str]
+) -> None:
+    ended = run(STARLETTE, Wrapper(f"{OURS}:{name}", {}), tmp_path / "run", tests)
+    expected = {test: bare(STARLETTE)[test] for test in ended}
+    found = differing(expected, ended)
+    assert wanted <= set(found), sorted(found)
