@@ -42,7 +42,7 @@ suite "edges between the crates" cargo test --locked --quiet -p buckler-testkit 
 export E2E_BUCKLER=$PWD/target/release/buckler
 suite "browser" env E2E_BROWSER=required "${pytest[@]}" tests/browser
 suite "judges from outside" env PYTHONPATH=tests:tests/apps "$python" -m harness.judges
-suite "the wheel" "${pytest[@]}" tests/wheel
+suite "the wheel" "${pytest[@]}" tests/installed
 suite "suites that others wrote" "${pytest[@]}" tests/suites
 suite "a GiB in flat memory" "${pytest[@]}" tests/e2e/test_large.py
 suite "instructions of a judgement" "$python" bench/budget.py

@@ -73,8 +73,16 @@ def command(name: str, package: str) -> str:
 
 def ran(line: list[str], folder: Path) -> None:
     """Run it to its end, and show what it says where it fails."""
+    # A folder of our tests that is named like a package must not be taken for it by pip.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        line, cwd=folder, check=False, capture_output=True, text=True, timeout=INSTALL_SECONDS
+        line,
+        cwd=folder,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_SECONDS,
     )
     if done.returncode != 0:
         raise NoJudgeError(f"{' '.join(line)}:\n{done.stdout}{done.stderr}")
