@@ -6,16 +6,15 @@ So the first scope that comes (the lifespan, as a rule) puts a second middleware
 round the whole; the inner one then lets pass what that one has judged.
 """
 
-import copy
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from buckler._applications import applications, docs_paths, is_a, layers
-from buckler._types import App, Receive, Scope, Send
+from buckler._types import App, Scope
 from buckler._wrong import TWICE, is_added
 
 if TYPE_CHECKING:
-    from buckler._buckler import Engine, Exchange
+    from buckler._buckler import Engine
     from buckler.middleware import Buckler
 
 logger = logging.getLogger("buckler")
@@ -40,30 +39,13 @@ def take(inner: "Buckler", engine: "Engine", scope: Scope) -> None:
     look_at(engine, app)
 
 
-def error_page(inner: "Buckler", scope: Scope) -> App | None:
+def error_page(inner: "Buckler", scope: Scope) -> object | None:
     """Give the error page that stands round us in the request that finds the seat not taken."""
     stack = getattr(scope.get("app"), STACK, None)
     page = getattr(stack, "app", None) if isinstance(stack, type(inner)) else None
     if stack is inner or page is None or inner not in layers(page) or page is inner:
         return None
-    return cast("App", page) if is_a(type(page), PAGE) else None
-
-
-async def shown(
-    page: App, error: Exception, scope: Scope, receive: Receive, exchange: "Exchange"
-) -> None:
-    """Let the error page answer through us, as it will from the next request on."""
-
-    async def raises(_scope: Scope, _receive: Receive, _send: Send) -> None:
-        raise error
-
-    same: Any = copy.copy(page)
-    same.app = raises
-    try:
-        await same(scope, receive, exchange)
-    except Exception as raised:
-        if raised is not error:
-            raise
+    return page if is_a(type(page), PAGE) else None
 
 
 def look_at(engine: "Engine", app: object) -> None:

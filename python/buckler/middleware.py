@@ -15,7 +15,8 @@ from typing import overload
 
 from buckler import _failed, _seat
 from buckler._bodies import Ahead, held, streamed
-from buckler._buckler import Engine, Exchange, Judged, PolicyError, flush, forked
+from buckler._buckler import Engine, Judged, PolicyError, flush, forked
+from buckler._left import leave
 from buckler._settings import overrides_of
 from buckler._types import App, Message, Receive, Scope, Send
 from buckler._wrong import refuse_what_is_no_app
@@ -120,6 +121,7 @@ class Buckler:
             await send(exchange[0])
             await send(exchange[1])
             return
+        page = None
         try:
             if exchange.holds:
                 ahead = await held(exchange, receive, send)
@@ -133,14 +135,21 @@ class Buckler:
             # What the app makes of a body that was refused under it is nobody's fault.
             if exchange.is_refused:
                 return
-            await self._answer_for(error, scope, receive, send, exchange)
+            page = _seat.error_page(self, scope) if exchange.is_waiting else None
+            if page is not None:
+                leave(page, error, exchange)
+            elif not exchange.is_over:
+                for message in exchange.failed():
+                    await send(message)
             raise
         else:
             if not exchange.is_over:
                 for message in exchange.failed():
                     await send(message)
         finally:
-            exchange.release()
+            # What was left to the page goes with the exception.
+            if page is None:
+                exchange.release()
 
     async def _begin(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._fault is None:
@@ -169,18 +178,6 @@ class Buckler:
 
     def _has_judged(self, earlier: object) -> bool:
         return isinstance(earlier, Judged) and self._engine.has_judged(earlier)
-
-    async def _answer_for(
-        self, error: Exception, scope: Scope, receive: Receive, send: Send, exchange: Exchange
-    ) -> None:
-        if exchange.is_over:
-            return
-        page = _seat.error_page(self, scope)
-        if page is not None:
-            await _seat.shown(page, error, scope, receive, exchange)
-        if not exchange.is_over:
-            for message in exchange.failed():
-                await send(message)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         opened = self._engine.open_websocket(scope, send)

@@ -220,6 +220,12 @@ impl Exchange {
         self.inspector.as_ref().is_some_and(|inspector| inspector.plan() == BodyPlan::Hold)
     }
 
+    /// Whether nothing of an answer was sent.
+    #[getter]
+    fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting(_))
+    }
+
     /// Whether there is nothing left to send.
     #[getter]
     fn is_over(&self) -> bool {
@@ -256,6 +262,11 @@ impl Exchange {
         let messages = self.fail(py, Reason::InternalError)?;
         self.cut_off(Over::Replaced);
         Ok(messages.unwrap_or_else(|| PyTuple::empty(py)))
+    }
+
+    /// From here on another `send` leads to the client: whoever gave the one so far is gone.
+    fn send_by(&mut self, send: Py<PyAny>) {
+        self.send = Some(send);
     }
 
     /// Ends it without an answer: the client is gone, or the server stops.
