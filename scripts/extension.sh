@@ -1,18 +1,14 @@
 #!/bin/sh
 # Builds the extension module as the tests use it, and puts it where Python's side looks for it.
-#   scripts/extension.sh [--release]
+#   scripts/extension.sh [--release] [-p CRATE …]
+# Further crates are built in one go with it: built apart, what they share could have other features, and be built twice.
 set -eu
 cd "$(dirname "$0")/.."
-case "${1-}" in
-    --release) profile=release ;;
-    "") profile=debug ;;
-    *) echo "usage: scripts/extension.sh [--release]" >&2; exit 2 ;;
-esac
-if [ "$profile" = release ]; then
-    cargo build --locked --quiet -p buckler-python --release
-else
-    cargo build --locked --quiet -p buckler-python
+profile=debug
+if [ "${1-}" = --release ]; then
+    profile=release
 fi
+cargo build --locked --quiet -p buckler-python "$@"
 case "$(uname)" in
     Darwin) built=lib_buckler.dylib ;;
     *) built=lib_buckler.so ;;

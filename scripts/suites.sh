@@ -35,14 +35,16 @@ suite() { # what, then the command
     timeout --kill-after=10 1800 "$@"
 }
 
-# In one go, so that what the wheel is built of is built with the same features, and once.
-suite "release build" cargo build --locked --quiet --release -p buckler -p buckler-python -p buckler-bench
+# In one go, so that what the wheel is built of is built with the same features, and once. The extension is put where the
+# frameworks' own suites run with it; the tests of the wheel have one of their own.
+suite "release build" sh scripts/extension.sh --release -p buckler -p buckler-bench
 suite "edges between the crates" cargo test --locked --quiet -p buckler-testkit --test architecture
 # The browser and the GiB meet what is released, not what is debugged.
 export E2E_BUCKLER=$PWD/target/release/buckler
 suite "browser" env E2E_BROWSER=required "${pytest[@]}" tests/browser
 suite "judges from outside" env PYTHONPATH=tests:tests/apps "$python" -m harness.judges
 suite "the wheel" "${pytest[@]}" tests/installed
-suite "suites that others wrote" "${pytest[@]}" tests/suites
+suite "suites that others wrote" "${pytest[@]}" tests/suites --ignore=tests/suites/test_transparent.py
+suite "the frameworks' own suites" "${pytest[@]}" tests/suites/test_transparent.py
 suite "a GiB in flat memory" "${pytest[@]}" tests/e2e/test_large.py
 suite "instructions of a judgement" "$python" bench/budget.py

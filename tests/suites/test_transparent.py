@@ -5,11 +5,15 @@ are told to notice: a middleware that does nothing changes nothing, and careless
 """
 
 import functools
+import os
 import tempfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from harness import explained
+from harness.places import ROOT
+from harness.policies import POLICIES, Policy
 from harness.transparent import SUITE_SECONDS, Ended, Suite, Wrapper, differing, run
 
 STARLETTE = Suite(
@@ -28,7 +32,19 @@ FASTAPI = Suite(
     tests=5227,
     through=4595,
 )
+SELECTED = {STARLETTE.name: tuple(POLICIES), FASTAPI.name: ()}
+"""Policies whose runs take four minutes in all; `SUITES_TRANSPARENT=full` runs every one."""
+
+RUNS = [
+    (suite, policy)
+    for suite in (STARLETTE,)
+    for policy in POLICIES.values()
+    if os.environ.get("SUITES_TRANSPARENT") == "full" or policy.name in SELECTED[suite.name]
+]
+EXPLAINED = ROOT / "tests" / "suites" / "transparent"
 OURS = "suites.transparent.middlewares"
+WHY = 300
+"""Characters of a failed test's end that are shown."""
 IDENTITY = Wrapper(f"{OURS}:Identity", {})
 
 
@@ -45,6 +61,18 @@ def bare(suite: Suite) -> dict[str, Ended]:
 @pytest.mark.timeout(2 * SUITE_SECONDS)
 def test_the_wrapping_itself_changes_nothing(tmp_path: Path) -> None:
     assert not differing(bare(STARLETTE), run(STARLETTE, IDENTITY, tmp_path / "run"))
+
+
+@pytest.mark.timeout(2 * SUITE_SECONDS)
+@pytest.mark.parametrize(("suite", "policy"), RUNS, ids=lambda part: part.name)
+def test_buckler_changes_what_is_explained_and_nothing_else(
+    suite: Suite, policy: Policy, tmp_path: Path
+) -> None:
+    # R81
+    alone = bare(suite)
+    ended = run(suite, Wrapper(policy.wrapper, policy.made_with), tmp_path / "run")
+    found = {test: one.why[-WHY:] for test, one in differing(alone, ended).items()}
+    explained.compare(EXPLAINED / f"{suite.name}.toml", policy.settings, set(alone), found)
 
 
 CARELESS = (
