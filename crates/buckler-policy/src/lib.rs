@@ -24,7 +24,6 @@
 //!
 //! From the same declarations come [`reference::markdown`] and [`schema::json`].
 
-pub mod coverage;
 mod diagnostic;
 mod document;
 mod environment;

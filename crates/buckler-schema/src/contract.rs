@@ -4,15 +4,17 @@ use serde_json::Value;
 
 use crate::convert::{Converter, has_directions};
 use crate::document::Document;
+use crate::explain::Violation;
 use crate::fault::{Fault, Refused, Unenforced};
 use crate::limits::Limits;
 use crate::operation::{self, Around, METHODS, Operation};
 use crate::place::{Place, shown};
+use crate::reading::{Names, Reading};
 use crate::report::Report;
 use crate::router::{Ambiguity, Found, Route, Router, ambiguities};
 use crate::template::Template;
-use crate::validator::{SchemaId, Schemas, Violation};
-use crate::{cost, loose};
+use crate::validator::{SchemaId, Schemas};
+use crate::{cost, loose, names};
 
 /// Servers whose paths are read.
 const SERVERS: usize = 100;
@@ -39,26 +41,30 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// Compiles a document.
+    /// Compiles a document, to be read so.
     ///
     /// # Errors
     ///
     /// What is wrong with it, each with its operation or its place.
-    pub fn compile(document: &[u8], limits: &Limits) -> Result<Self, Refused> {
+    pub fn compile(document: &[u8], reading: Reading, limits: &Limits) -> Result<Self, Refused> {
         let directions = has_directions(document);
         let document = Document::read(document, limits)?;
         let root = Place::base("#");
-        let mut converter = Converter::new(&document, directions, limits);
+        let mut converter = Converter::new(&document, directions, reading, limits);
         let routes = routes(&mut converter, limits)?;
         converter.finish()?;
         let (ambiguities, all) = ambiguities(&routes, limits.listed);
         if !all {
             converter.gaps.add(&root.name("paths"), "ambiguous paths", "there are too many to look at all of them");
         }
-        let places = std::mem::take(&mut converter.places);
+        let mut places = std::mem::take(&mut converter.places);
         let mut definitions = std::mem::take(&mut converter.definitions);
         loose::settle(&mut definitions, &places, &mut converter.gaps);
         cost::check(&definitions, &places, limits)?;
+        names::settle(&mut definitions);
+        if reading.names == Names::Closed {
+            names::close(&mut definitions, &mut places, &converter.entered, &converter.requests);
+        }
         let router = Router::new(&routes).map_err(|(path, why)| Fault::new(&root.name("paths").name(&path), why))?;
         let base_paths = base_paths(&mut converter);
         let gaps = std::mem::replace(&mut converter.gaps, crate::fault::Gaps::new(0));
@@ -94,7 +100,7 @@ impl Contract {
         self.schemas.is_valid(schema, value)
     }
 
-    /// Where a value breaks its schema, at most so many places.
+    /// Where a value breaks its schema, at most so many places; none if it does not.
     pub fn violations(&self, schema: SchemaId, value: Value, most: usize) -> Vec<Violation> {
         self.schemas.violations(schema, value, most)
     }

@@ -11,14 +11,20 @@ use serde_json::{Map, Value};
 use crate::document::{Dialect, Document};
 use crate::fault::{Fault, Gaps};
 use crate::format;
-use crate::keyword::{CARRIED, DEFINITIONS, Holds, LOOSE, OPEN, PATTERN, REMARKS, TYPES};
+use crate::keyword::{CARRIED, Holds, LEAVES, OPEN, PATTERN, REMARKS, TYPES};
+use crate::lax;
 use crate::limits::Limits;
+use crate::made::{Made, count, definition, described, finished, loose_schema, names, reference_to};
 use crate::pattern::Patterns;
 use crate::place::{Place, shown};
+use crate::reading::{Names, Reading, Types};
 
 /// Schemas within each other that stay together. Deeper ones become definitions of their own, so that whoever walks a
 /// definition by recursion needs little of the stack.
 const TOGETHER: usize = 8;
+
+/// Keywords that are left out, and that may lead to names of members.
+const NAMES_ELSEWHERE: &[&str] = &["$dynamicRef", "$recursiveRef", "dependencies"];
 
 /// What is judged: `readOnly` members need not be sent, `writeOnly` ones need not be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,9 +42,14 @@ pub(crate) fn has_directions(text: &[u8]) -> bool {
 pub(crate) struct Converter<'d> {
     document: &'d Document,
     directions: bool,
+    reading: Reading,
     pub(crate) definitions: Vec<Value>,
     /// Where each definition stands in the document.
     pub(crate) places: Vec<String>,
+    /// Whether requests are judged by each of them.
+    pub(crate) requests: Vec<bool>,
+    /// Those that a whole value of a request is judged by, in their order.
+    pub(crate) entered: Vec<usize>,
     known: HashMap<(String, Direction), usize>,
     open: VecDeque<(usize, &'d Value, Direction)>,
     patterns: Patterns,
@@ -48,12 +59,15 @@ pub(crate) struct Converter<'d> {
 }
 
 impl<'d> Converter<'d> {
-    pub(crate) fn new(document: &'d Document, directions: bool, limits: &Limits) -> Self {
+    pub(crate) fn new(document: &'d Document, directions: bool, reading: Reading, limits: &Limits) -> Self {
         Self {
             document,
-            directions,
+            directions: directions || reading != Reading::LITERAL,
+            reading,
             definitions: Vec::new(),
             places: Vec::new(),
+            requests: Vec::new(),
+            entered: Vec::new(),
             known: HashMap::new(),
             open: VecDeque::new(),
             patterns: Patterns::new(limits),
@@ -69,12 +83,19 @@ impl<'d> Converter<'d> {
 
     /// A schema that something is judged by, as the number of its definition.
     pub(crate) fn enter(&mut self, schema: &'d Value, place: &Place<'_>, direction: Direction) -> Result<usize, Fault> {
-        if let Some(Value::String(reference)) = schema.get("$ref")
+        let is_closed = direction == Direction::Request && self.reading.names == Names::Closed;
+        // What is referred to may be a part of another schema, too: closed, it needs a definition of its own.
+        if !is_closed
+            && let Some(Value::String(reference)) = schema.get("$ref")
             && schema.as_object().is_some_and(|members| members.len() == 1)
         {
             return self.referenced(reference, place, direction);
         }
-        Ok(self.add(schema, place.pointer(), self.direction(direction)))
+        let at = self.add(schema, place.pointer(), self.direction(direction));
+        if is_closed {
+            self.entered.push(at);
+        }
+        Ok(at)
     }
 
     /// Converts all that was entered and all that this refers to.
@@ -101,6 +122,7 @@ impl<'d> Converter<'d> {
         let at = self.definitions.len();
         self.definitions.push(Value::Bool(true));
         self.places.push(pointer);
+        self.requests.push(direction == Direction::Request);
         self.open.push_back((at, schema, direction));
         at
     }
@@ -158,6 +180,9 @@ impl<'d> Converter<'d> {
         if direction_matters(self.directions, members) {
             self.requirement(&mut made, members, direction);
         }
+        if direction == Direction::Request && self.reading.types == Types::Lax {
+            lax::relax(&mut made, members, place, &mut self.gaps);
+        }
         let is_nullable = members.get("nullable") == Some(&Value::Bool(true));
         Ok(finished(made, is_nullable))
     }
@@ -193,6 +218,9 @@ impl<'d> Converter<'d> {
                     && !(name == "contentMediaType" && is_file(value))
                 {
                     self.drop(made, &below, &described(name, value), why);
+                    if NAMES_ELSEWHERE.contains(&name) {
+                        made.members.insert(LEAVES.to_owned(), Value::Bool(true));
+                    }
                 }
                 // What no draft knows is a remark: nobody can have meant a rule by it.
             }
@@ -329,6 +357,7 @@ impl<'d> Converter<'d> {
         let chooses = members.contains_key("oneOf") || members.contains_key("anyOf");
         if !chooses {
             self.drop(made, &below, "discriminator", "nothing beside it says what it chooses from");
+            made.members.insert(LEAVES.to_owned(), Value::Bool(true));
         }
     }
 
@@ -392,69 +421,10 @@ impl<'d> Converter<'d> {
     }
 }
 
-/// A schema in the making.
-struct Made {
-    members: Map<String, Value>,
-    is_loose: bool,
-    leaves_names: bool,
-}
-
 fn direction_matters(directions: bool, members: &Map<String, Value>) -> bool {
     directions && members.contains_key("required")
 }
 
-fn finished(mut made: Made, is_nullable: bool) -> Value {
-    if made.leaves_names {
-        made.members.remove("additionalProperties");
-        made.members.remove("unevaluatedProperties");
-    }
-    if made.is_loose {
-        made.members.insert(LOOSE.to_owned(), Value::Bool(true));
-    }
-    let schema = Value::Object(made.members);
-    if is_nullable {
-        return Value::Object(Map::from_iter([(
-            "anyOf".to_owned(),
-            Value::Array(vec![schema, Value::Object(Map::from_iter([("type".to_owned(), "null".into())]))]),
-        )]));
-    }
-    schema
-}
-
-pub(crate) fn definition(at: usize) -> String {
-    format!("{DEFINITIONS}{at}")
-}
-
-fn reference_to(at: usize) -> Value {
-    Value::Object(Map::from_iter([("$ref".to_owned(), definition(at).into())]))
-}
-
-fn loose_schema() -> Value {
-    Value::Object(Map::from_iter([(LOOSE.to_owned(), Value::Bool(true))]))
-}
-
-fn count(value: &Value) -> Option<u64> {
-    // `5.0` is a count, too. One beyond what a number holds exactly bounds nothing.
-    value.as_u64().or_else(|| {
-        let number = value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..1e15).contains(number))?;
-        format!("{number:.0}").parse().ok()
-    })
-}
-
-fn names(value: &Value) -> Option<Value> {
-    let mut names: Vec<&str> = value.as_array()?.iter().map(Value::as_str).collect::<Option<_>>()?;
-    names.sort_unstable();
-    names.dedup();
-    Some(names.into())
-}
-
 fn is_file(value: &Value) -> bool {
     value.as_str() == Some("application/octet-stream")
-}
-
-fn described(name: &str, value: &Value) -> String {
-    match value.as_str() {
-        Some(text) if !name.starts_with('$') => format!("{name} `{}`", shown(text)),
-        _ => name.to_owned(),
-    }
 }

@@ -1,5 +1,7 @@
 //! The text of a document, and how its references are followed. Nothing outside of it is ever looked at.
 
+use std::collections::HashMap;
+
 use buckler_inspect::json::{JsonLimits, JsonScanner};
 use serde_json::Value;
 
@@ -25,6 +27,8 @@ pub(crate) struct Document {
     pub(crate) root: Value,
     pub(crate) dialect: Dialect,
     pub(crate) version: String,
+    /// The ways to the schemas that have a name of their own; none where two have the same.
+    anchors: HashMap<String, Option<Vec<String>>>,
 }
 
 impl Document {
@@ -47,14 +51,30 @@ impl Document {
         scanned.map_err(|error| fault(error.to_string()))?;
         let root: Value = serde_json::from_slice(bytes).map_err(|error| fault(error.to_string()))?;
         let (dialect, version) = dialect(&root).map_err(fault)?;
-        Ok(Self { root, dialect, version })
+        let mut anchors = HashMap::new();
+        if bytes.windows(ANCHOR.len()).any(|window| window == ANCHOR.as_bytes()) {
+            find_anchors(&root, &mut Vec::new(), &mut anchors);
+        }
+        Ok(Self { root, dialect, version, anchors })
     }
 
     /// What a reference leads to.
     pub(crate) fn resolve(&self, reference: &str, place: &Place<'_>) -> Result<&Value, Fault> {
         let pointer = pointer(reference).map_err(|why| Fault::new(place, why))?;
-        let found = self.root.pointer(&pointer);
+        let found = if pointer.is_empty() || pointer.starts_with('/') {
+            self.root.pointer(&pointer)
+        } else {
+            self.anchored(&pointer)
+        };
         found.ok_or_else(|| Fault::new(place, format!("`$ref` leads nowhere: `{}`", shown(reference))))
+    }
+
+    fn anchored(&self, name: &str) -> Option<&Value> {
+        let way = self.anchors.get(name)?.as_ref()?;
+        way.iter().try_fold(&self.root, |value, step| match value {
+            Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+            value => value.get(step),
+        })
     }
 
     /// A value, or what it refers to if it is a reference; together with where that stands.
@@ -89,18 +109,36 @@ fn dialect(root: &Value) -> Result<(Dialect, String), String> {
     Ok((dialect, version.to_owned()))
 }
 
-/// The pointer of a reference into the same document.
+const ANCHOR: &str = "$anchor";
+
+/// Names of schemas. Below an `$id` they belong to another document. As deep as the document, which is bounded.
+fn find_anchors(value: &Value, way: &mut Vec<String>, anchors: &mut HashMap<String, Option<Vec<String>>>) {
+    let mut below = |step: String, value: &Value, way: &mut Vec<String>| {
+        way.push(step);
+        find_anchors(value, way, anchors);
+        way.pop();
+    };
+    match value {
+        Value::Object(members) if way.is_empty() || !members.get("$id").is_some_and(Value::is_string) => {
+            members.iter().for_each(|(name, value)| below(name.clone(), value, way));
+            if let Some(Value::String(name)) = members.get(ANCHOR) {
+                let known = anchors.entry(name.clone()).or_insert_with(|| Some(Vec::new()));
+                // The way to a schema is never empty, so one that is has just been made.
+                *known = known.as_ref().filter(|known| known.is_empty()).map(|_| way.clone());
+            }
+        }
+        Value::Array(items) => items.iter().enumerate().for_each(|(at, value)| below(at.to_string(), value, way)),
+        _ => {}
+    }
+}
+
+/// What a reference leads to in the same document: a pointer, or the name of a schema.
 pub(crate) fn pointer(reference: &str) -> Result<String, String> {
     let Some(fragment) = reference.strip_prefix('#') else {
         let shown = shown(reference);
         return Err(format!("`$ref` leads out of the document: `{shown}`. Nothing is fetched: bundle it into one"));
     };
-    let pointer = percent_decoded(fragment)
-        .ok_or_else(|| format!("`$ref` has a broken percent encoding: `{}`", shown(reference)))?;
-    if pointer.is_empty() || pointer.starts_with('/') {
-        return Ok(pointer);
-    }
-    Err(format!("`$ref` names an anchor: `{}`; JSON pointers are followed", shown(reference)))
+    percent_decoded(fragment).ok_or_else(|| format!("`$ref` has a broken percent encoding: `{}`", shown(reference)))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! What is wrong with a document, and what of it cannot be enforced.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -81,16 +82,21 @@ pub(crate) struct Gaps {
     /// Those that are not listed any more.
     pub(crate) further: usize,
     most: usize,
+    /// Places and what is said there. A schema that both directions use is looked at twice.
+    known: HashSet<(String, String)>,
 }
 
 impl Gaps {
     pub(crate) fn new(most: usize) -> Self {
-        Self { listed: Vec::new(), further: 0, most }
+        Self { listed: Vec::new(), further: 0, most, known: HashSet::new() }
     }
 
     pub(crate) fn add(&mut self, place: &Place<'_>, what: &str, why: &'static str) {
         if self.listed.len() < self.most {
-            self.listed.push(Unenforced { place: place.pointer(), what: shown(what), why });
+            let (place, what) = (place.pointer(), shown(what));
+            if self.known.insert((place.clone(), what.clone())) {
+                self.listed.push(Unenforced { place, what, why });
+            }
         } else {
             self.further += 1;
         }

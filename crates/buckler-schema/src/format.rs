@@ -19,16 +19,85 @@ pub(crate) const FORMATS: &[(&str, Check)] = &[
     ("uuid3", uuid),
     ("uuid4", uuid),
     ("uuid5", uuid),
+    ("uuid6", uuid),
+    ("uuid7", uuid),
+    ("uuid8", uuid),
     ("email", email),
+    ("name-email", email),
     ("ipv4", ipv4),
+    ("ipv4interface", ipv4_with_prefix),
+    ("ipv4network", ipv4_with_prefix),
     ("ipv6", ipv6),
+    ("ipv6interface", ipv6_with_prefix),
+    ("ipv6network", ipv6_with_prefix),
+    ("ipvanyaddress", |text| ipv4(text) || ipv6(text)),
+    ("ipvanyinterface", |text| ipv4_with_prefix(text) || ipv6_with_prefix(text)),
+    ("ipvanynetwork", |text| ipv4_with_prefix(text) || ipv6_with_prefix(text)),
+    ("multi-host-uri", uri),
+    ("uri", uri),
 ];
 
 /// Formats that say something of the text's meaning, and nothing of its form.
 pub(crate) const REMARKS: &[&str] = &["password", "float", "double", "binary", "string"];
 
 pub(crate) fn is_checked(name: &str) -> bool {
-    FORMATS.iter().any(|(known, _)| *known == name)
+    check(name).is_some()
+}
+
+pub(crate) fn check(name: &str) -> Option<Check> {
+    FORMATS.iter().find(|(known, _)| *known == name).map(|(_, check)| *check)
+}
+
+/// What Pydantic takes beside a text where a text has a format, and how it counts the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// Nothing else.
+    Text,
+    /// Nothing else; its bytes are counted.
+    Bytes,
+    /// Nothing else; what it decodes to is counted.
+    Encoded,
+    /// Seconds, or milliseconds.
+    Number,
+    /// An address as one number.
+    Integer,
+    /// The format is of a type that we do not know, and which reads what it likes.
+    Anything,
+}
+
+/// Formats of types that read texts only.
+const TEXTS: &[&str] = &[
+    "directory-path",
+    "email",
+    "file-path",
+    "hostname",
+    "idn-email",
+    "idn-hostname",
+    "iri",
+    "iri-reference",
+    "json-pointer",
+    "json-string",
+    "multi-host-uri",
+    "name-email",
+    "password",
+    "path",
+    "regex",
+    "relative-json-pointer",
+    "string",
+    "uri",
+    "uri-reference",
+    "uri-template",
+];
+
+pub(crate) fn takes(name: &str) -> Takes {
+    match name {
+        "date" | "date-time" | "time" | "duration" => Takes::Number,
+        "binary" => Takes::Bytes,
+        "base64" | "base64url" | "byte" => Takes::Encoded,
+        name if name.starts_with("ipv") => Takes::Integer,
+        name if name.starts_with("uuid") || TEXTS.contains(&name) => Takes::Text,
+        _ => Takes::Anything,
+    }
 }
 
 /// Seconds, or what begins with a day of the calendar.
@@ -92,6 +161,25 @@ fn ipv6(text: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()
 }
 
+fn ipv4_with_prefix(text: &str) -> bool {
+    ipv4(without_prefix(text))
+}
+
+fn ipv6_with_prefix(text: &str) -> bool {
+    ipv6(without_prefix(text))
+}
+
+/// How the prefix is written, as a length or a mask, is left to the app.
+fn without_prefix(text: &str) -> &str {
+    text.split_once('/').map_or(text, |(address, _)| address)
+}
+
+/// A scheme, whatever follows: readers of URLs mend a lot.
+fn uri(text: &str) -> bool {
+    let text = text.trim_start_matches(|character: char| character <= ' ' || character.is_whitespace());
+    text.starts_with(|character: char| character.is_ascii_alphabetic()) && text.contains(':')
+}
+
 fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let mut dots = 0;
@@ -126,6 +214,11 @@ mod tests {
             ),
             ("email", &["a", "@b", "a@"], &["a@b.example", "ü@b.example"]),
             ("ipv4", &["1.2.3", "1.2.3.256", "::1", "01.2.3.4"], &["1.2.3.4"]),
+            ("ipv4network", &["1.2.3", "::/64", "x/24"], &["1.2.3.0/24", "1.2.3.4", "1.2.3.0/255.255.255.0"]),
+            ("ipv6interface", &["1.2.3.4/24", "x"], &["::1/64", "fe80::1%eth0/64"]),
+            ("ipvanyaddress", &["1.2.3", ":::"], &["1.2.3.4", "::1"]),
+            ("name-email", &["Joe", "Joe <a>"], &["Joe <a@b.example>"]),
+            ("uri", &["", "//a.example", "a.example", "1:2", ":"], &[" HTTPS://a.example", "urn:a", "ht\ntp://a"]),
             ("ipv6", &["1.2.3.4", ":::", "fe80::1%"], &["::1", "fe80::1%eth0"]),
         ];
         for (name, refused, accepted) in cases {

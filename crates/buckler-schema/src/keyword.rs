@@ -141,8 +141,14 @@ pub(crate) const OPEN: &[(&str, &str)] = &[
 /// The pattern of a text, under a name of ours: it is run by our engines.
 pub(crate) const PATTERN: &str = "x-buckler-pattern";
 
+/// All that is said of values that hold no others, read as Pydantic reads them; under a name of ours.
+pub(crate) const LAX: &str = "x-buckler-lax";
+
 /// Marks a schema that accepts more than the document says.
 pub(crate) const LOOSE: &str = "x-buckler-loose";
+
+/// Marks a schema some of whose members' names were left out with what said them.
+pub(crate) const LEAVES: &str = "x-buckler-leaves";
 
 /// Keywords whose schemas judge the same value as the schema that they stand in.
 pub(crate) const IN_PLACE: &[&str] = &["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"];

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::fault::Gaps;
-use crate::keyword::{LOOSE, held, held_mut, target};
+use crate::keyword::{LEAVES, LOOSE, held, held_mut, target};
 use crate::place::Place;
 
 /// Keywords that turn round what they hold, and those that only mean something beside them.
@@ -77,6 +77,10 @@ fn rewrite(schema: &mut Value, loose: &[bool], place: &Place<'_>, gaps: &mut Gap
             gaps.add(&place.name(turning), turning, "it holds something that is read more widely than it is written");
             members.retain(|name, _| !dropped.contains(&name.as_str()));
             members.insert(LOOSE.to_owned(), Value::Bool(true));
+            if *turning == "if" {
+                // What it holds may have named members.
+                members.insert(LEAVES.to_owned(), Value::Bool(true));
+            }
         }
     }
     if members.get("oneOf").is_some_and(|schemas| is_loose(schemas, loose))

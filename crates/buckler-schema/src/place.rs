@@ -64,7 +64,7 @@ impl<'p> Place<'p> {
 }
 
 /// Names come from the document: no line break of theirs reaches a terminal or a log.
-fn push_name(text: &mut String, name: &str) {
+pub(crate) fn push_name(text: &mut String, name: &str) {
     for (at, character) in name.chars().enumerate() {
         if at == SHOWN {
             text.push('…');

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use jsonschema::{Draft, Keyword, PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value};
 
-use crate::convert::definition;
+use crate::explain::{Explainer, Violation};
 use crate::format::FORMATS;
-use crate::keyword::PATTERN;
+use crate::keyword::{LAX, PATTERN};
+use crate::made::definition;
 use crate::pattern::{Compiled, Pattern};
+use crate::reading::Types;
+use crate::scalar::Scalar;
 
 /// Schemas below one object on the way to them, as a power of two: a look-up walks a few names at each step.
 const WIDTH: u32 = 4;
@@ -20,21 +23,11 @@ const WIDTH: u32 = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SchemaId(u32);
 
-/// Where a value breaks its schema. Nothing of the value is in it but names of members.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// JSON pointer into the value.
-    pub place: String,
-    /// The keyword that is broken.
-    pub keyword: String,
-    /// What is wrong, without the value.
-    pub what: String,
-}
-
 /// All schemas of a document, compiled.
 #[derive(Debug)]
 pub(crate) struct Schemas {
     validator: Validator,
+    explainer: Explainer,
     /// Names on the way to each schema.
     steps: u32,
 }
@@ -42,6 +35,10 @@ pub(crate) struct Schemas {
 impl SchemaId {
     pub(crate) fn new(at: usize) -> Option<Self> {
         u32::try_from(at).ok().map(Self)
+    }
+
+    fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }
 
@@ -53,9 +50,11 @@ impl Schemas {
             steps += 1;
         }
         let mut root = tree(0..definitions.len(), steps);
+        let patterns = Arc::new(patterns);
+        let explainer = Explainer::new(definitions.clone(), Arc::clone(&patterns));
         let named = definitions.into_iter().enumerate().map(|(at, definition)| (at.to_string(), definition));
         root.insert("$defs".to_owned(), Value::Object(named.collect()));
-        let patterns = Arc::new(patterns);
+        let lax_patterns = Arc::clone(&patterns);
         let mut options = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .offline()
@@ -65,35 +64,35 @@ impl Schemas {
             .with_keyword(PATTERN, move |_, value, _| {
                 let known = value.as_str().and_then(|text| patterns.get(text));
                 Ok(Box::new(PatternKeyword(known.cloned())))
+            })
+            .with_keyword(LAX, move |_, value, _| {
+                let empty = Map::new();
+                let members = value.as_object().unwrap_or(&empty);
+                Ok(Box::new(LaxKeyword(Scalar::read(members, Types::Lax, &lax_patterns))))
             });
         for (name, check) in FORMATS {
             options = options.with_format(*name, *check);
         }
         let validator = options.build(&Value::Object(root)).map_err(|error| error.masked().to_string())?;
-        Ok(Self { validator, steps })
+        Ok(Self { validator, explainer, steps })
     }
 
     pub(crate) fn is_valid(&self, schema: SchemaId, value: Value) -> bool {
         self.validator.is_valid(&self.wrap(schema, value))
     }
 
-    /// At most so many, in the order in which they are found.
+    /// At most so many.
     pub(crate) fn violations(&self, schema: SchemaId, value: Value, most: usize) -> Vec<Violation> {
         let wrapped = self.wrap(schema, value);
-        let errors = self.validator.iter_errors(&wrapped).take(most);
-        errors.map(|error| self.violation(&error)).collect()
-    }
-
-    fn violation(&self, error: &ValidationError<'_>) -> Violation {
-        let place = error.instance_path().to_string();
-        // What we put round the value is no part of it.
-        let steps = usize::try_from(self.steps).unwrap_or_default();
-        let own = place.match_indices('/').nth(steps).map_or("", |(at, _)| place.get(at..).unwrap_or_default());
-        let keyword = match error.kind().keyword() {
-            PATTERN => "pattern",
-            keyword => keyword,
-        };
-        Violation { place: own.to_owned(), keyword: keyword.to_owned(), what: error.masked().to_string() }
+        if self.validator.is_valid(&wrapped) {
+            return Vec::new();
+        }
+        let mut own = &wrapped;
+        for step in (0..self.steps).rev() {
+            let Some(value) = own.get(name(schema.0, step)) else { return Vec::new() };
+            own = value;
+        }
+        self.explainer.explain(schema.index(), own, most)
     }
 
     fn wrap(&self, schema: SchemaId, value: Value) -> Value {
@@ -156,5 +155,17 @@ impl<'i> Keyword<'i> for PatternKeyword {
             // Every pattern that a schema carries has been compiled before.
             _ => true,
         }
+    }
+}
+
+struct LaxKeyword(Scalar);
+
+impl<'i> Keyword<'i> for LaxKeyword {
+    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
+        self.0.judge(instance).map_err(|broken| ValidationError::custom(broken.kind()))
+    }
+
+    fn is_valid(&self, instance: &'i Value) -> bool {
+        self.0.judge(instance).is_ok()
     }
 }

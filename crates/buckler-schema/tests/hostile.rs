@@ -1,12 +1,12 @@
 //! Documents that mean harm, or are merely broken: refused with a place, in bounded work, and never a panic.
 #![expect(clippy::panic, reason = "helpers of tests may fail a test")]
 
-use buckler_schema::{Contract, Limits, Refused};
+use buckler_schema::{Contract, Limits, Reading, Refused};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn compile(document: &Value) -> Result<Contract, Refused> {
-    Contract::compile(document.to_string().as_bytes(), &Limits::default())
+    Contract::compile(document.to_string().as_bytes(), Reading::LITERAL, &Limits::default())
 }
 
 /// A document whose one operation takes this schema as its body.
@@ -36,10 +36,12 @@ fn references_lead_nowhere_but_into_the_document() {
     for (target, expected) in [
         ("#/components/schemas/Gone", "leads nowhere"),
         ("#/%zz", "broken percent encoding"),
-        ("#anchor", "names an anchor"),
+        ("#anchor", "leads nowhere"),
+        ("#twice", "leads nowhere"),
         ("#/info/title", "a schema is an object or a boolean"),
     ] {
-        let told = refused(&taking(&json!({"$ref": target}), &json!({})));
+        let twice = json!({"$anchor": "twice", "type": "string"});
+        let told = refused(&taking(&json!({"$ref": target}), &json!({"A": twice, "B": {"items": twice}})));
         assert!(told.contains(expected), "{target}: {told}");
     }
 }
@@ -114,7 +116,8 @@ fn sizes_are_bounded() {
         (Vec::new(), "no JSON object"),
     ];
     for (document, expected) in cases {
-        let told = Contract::compile(&document, &Limits::default()).err().map(|error| error.to_string());
+        let told =
+            Contract::compile(&document, Reading::LITERAL, &Limits::default()).err().map(|error| error.to_string());
         let told = told.unwrap_or_else(|| panic!("accepted: {expected}"));
         assert!(told.contains(expected), "{expected}: {told:.300}");
     }

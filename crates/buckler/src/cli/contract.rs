@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use buckler_gateway::workers;
-use buckler_schema::{Contract, Limits, Refused, Report};
+use buckler_schema::{Contract, Limits, Reading, Refused, Report};
 use clap::Args;
 use serde::Serialize;
 
@@ -90,7 +90,7 @@ struct Faults<'r> {
 }
 
 fn check(document: &[u8], json: bool) -> Result<Exit, Failure> {
-    let report = match Contract::compile(document, &Limits::default()) {
+    let report = match Contract::compile(document, Reading::OF_THE_APP, &Limits::default()) {
         Ok(contract) => contract.report(),
         Err(Refused { faults }) if json => {
             console::print_json(&Faults { refused: &faults })?;
