@@ -91,3 +91,9 @@ pub(crate) fn join(section: &str, name: &str) -> String {
 pub(crate) fn variable(path: &str) -> String {
     format!("BUCKLER_{}", path.replace('.', "__").to_ascii_uppercase())
 }
+
+/// Writes a line of a generated page.
+pub(crate) fn line(page: &mut String, text: &str) {
+    page.push_str(text);
+    page.push('\n');
+}

@@ -24,6 +24,7 @@
 //!
 //! From the same declarations come [`reference::markdown`] and [`schema::json`].
 
+pub mod coverage;
 mod diagnostic;
 mod document;
 mod environment;

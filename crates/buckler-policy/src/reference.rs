@@ -1,9 +1,7 @@
 //! The reference of every key, generated from the declarations.
 
-use std::fmt::Write as _;
-
 use crate::environment::RESERVED;
-use crate::key::{Declared, Preset};
+use crate::key::{Declared, Preset, line};
 use crate::sections::{SECTIONS, Section, later};
 
 /// What stands above the sections.
@@ -60,9 +58,4 @@ fn shown(literal: &str) -> String {
         "\"\"" => "none (`\"\"`)".to_owned(),
         _ => format!("`{literal}`"),
     }
-}
-
-fn line(page: &mut String, text: &str) {
-    // Writing to a string does not fail.
-    let _: Result<(), std::fmt::Error> = writeln!(page, "{text}");
 }

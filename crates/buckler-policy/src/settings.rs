@@ -12,6 +12,7 @@ use buckler_http::media::MediaRange;
 use buckler_http::origin::OriginPattern;
 use buckler_inspect::coding::Coding;
 
+use crate::coverage::FindingId;
 use crate::secret::SecretReference;
 
 /// The whole policy, resolved: file, environment and defaults have been laid over each other.
@@ -367,6 +368,30 @@ pub struct Contract {
     /// Where they are. `None`: where `FastAPI` has them unless told otherwise. Segments in braces, which the policy
     /// cannot name and an app's own routes may have, stand for any.
     pub docs_paths: Option<Vec<String>>,
+    /// What becomes of routes that nothing protects.
+    pub coverage: Coverage,
+    /// Findings that may stay.
+    pub silence: Vec<Silence>,
+}
+
+/// Routes that nothing protects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// Are shown.
+    Report,
+    /// Keep the app from being served.
+    Enforce,
+}
+
+/// A finding that may stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// Which.
+    pub id: FindingId,
+    /// `METHOD /path` or `/path`; `None` is every route, or the app.
+    pub route: Option<String>,
+    /// Why; never empty, one line.
+    pub reason: String,
 }
 
 impl Contract {

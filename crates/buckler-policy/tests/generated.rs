@@ -3,22 +3,23 @@
 
 use std::path::Path;
 
-use buckler_policy::{reference, schema};
+use buckler_policy::{coverage, reference, schema};
 
-/// Run with `BUCKLER_BLESS=1` to write the page anew.
+/// Run with `BUCKLER_BLESS=1` to write the pages anew.
 #[test]
-fn the_committed_reference_is_the_generated_one() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/policy.md");
-    let generated = reference::markdown();
-    if std::env::var_os("BUCKLER_BLESS").is_some() {
-        std::fs::create_dir_all(page.parent().expect("docs")).expect("docs can be made");
-        std::fs::write(&page, &generated).expect("the page can be written");
+fn the_committed_pages_are_the_generated_ones() {
+    for (name, generated) in [("policy.md", reference::markdown()), ("coverage.md", coverage::markdown())] {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+        if std::env::var_os("BUCKLER_BLESS").is_some() {
+            std::fs::create_dir_all(page.parent().expect("docs")).expect("docs can be made");
+            std::fs::write(&page, &generated).expect("the page can be written");
+        }
+        let committed = std::fs::read_to_string(&page).unwrap_or_default();
+        assert!(
+            committed == generated,
+            "docs/{name} is not what the declarations say; run: BUCKLER_BLESS=1 cargo test -p buckler-policy"
+        );
     }
-    let committed = std::fs::read_to_string(&page).unwrap_or_default();
-    assert!(
-        committed == generated,
-        "docs/policy.md is not what the declarations say; run: BUCKLER_BLESS=1 cargo test -p buckler-policy"
-    );
 }
 
 #[test]

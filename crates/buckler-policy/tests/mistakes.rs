@@ -267,3 +267,28 @@ fn certificates_that_are_none() {
         ("clients without TLS", load(&format!("{behind}client_ca = \"file:ca.pem\""))),
     ]));
 }
+
+#[test]
+fn silenced_findings() {
+    // R65
+    let cases = [
+        ("unknown id", "[[contract.silence]]\nid = \"B110\"\nreason = \"a\""),
+        ("a title for an id", "[[contract.silence]]\nid = \"no authentification\"\nreason = \"a\""),
+        ("nothing like an id", "[[contract.silence]]\nid = \"whatever it may be\"\nreason = \"a\""),
+        ("no reason", "[[contract.silence]]\nid = \"B101\"\nroute = \"GET /health\""),
+        ("an empty reason", "[[contract.silence]]\nid = \"B101\"\nreason = \"  \""),
+        ("no id", "[[contract.silence]]\nreason = \"a\""),
+        ("no route", "[[contract.silence]]\nid = \"B101\"\nroute = \"health\"\nreason = \"a\""),
+        ("a route of the whole app", "[[contract.silence]]\nid = \"B501\"\nroute = \"GET /\"\nreason = \"a\""),
+        ("misspelt key", "[[contract.silence]]\nid = \"B101\"\nreson = \"a\""),
+        ("no tables", "[contract]\nsilence = [\"B101\"]"),
+        ("one table", "[contract.silence]\nid = \"B101\"\nreason = \"a\""),
+        ("misspelt word", "[contract]\ncoverage = \"enforced\""),
+    ];
+    assert_page!(page(cases.map(|(title, text)| (title, development(text)))));
+    let good = "[[contract.silence]]\nid = \"B101\"\nroute = \"post  /hooks/{id}\"\nreason = \" signed \"\n\
+                [[contract.silence]]\nid = \"B501\"\nreason = \"the mesh names hosts\"";
+    let silence = development(good).expect("loads").policy.contract.silence;
+    let told: Vec<_> = silence.iter().map(|one| (one.id.code(), one.route.as_deref(), one.reason.as_str())).collect();
+    assert_eq!(told, [("B101", Some("POST /hooks/{id}"), "signed"), ("B501", None, "the mesh names hosts")]);
+}

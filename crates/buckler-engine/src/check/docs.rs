@@ -110,7 +110,7 @@ fn without_end(mut path: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use buckler_policy::settings::Mode;
+    use buckler_policy::{Host, Sources};
 
     use super::*;
 
@@ -120,7 +120,9 @@ mod tests {
 
     fn closes_below(root_path: &str, paths: Option<&[&str]>, target: &str) -> bool {
         let docs_paths = paths.map(|paths| paths.iter().map(|path| (*path).to_owned()).collect());
-        let rules = DocsRules::compile(&Contract { mode: Mode::Enforce, docs: Docs::Closed, docs_paths });
+        let text = "environment = \"development\"";
+        let loaded = Sources::new(Host::Gateway).file("buckler.toml", text).load().unwrap();
+        let rules = DocsRules::compile(&Contract { docs: Docs::Closed, docs_paths, ..loaded.policy.contract });
         check(&rules, &Target::parse(target.as_bytes()).unwrap(), root_path.as_bytes()).is_err()
     }
 

@@ -9,6 +9,7 @@ mod policies;
 mod quantity;
 mod scalar;
 mod secret;
+mod silence;
 mod written;
 
 pub(crate) use field::{FIELD_NAME, METHOD, field_name, field_value};
@@ -20,6 +21,7 @@ pub(crate) use policies::{csp, permissions, referrer, strict_transport};
 pub(crate) use quantity::{DurationBetween, Rate, Size};
 pub(crate) use scalar::{Boolean, Integer, OneOf};
 pub(crate) use secret::SecretRef;
+pub(crate) use silence::SilencedFinding;
 pub(crate) use written::{Complaint, Written};
 
 use serde_json::Value;

@@ -3,12 +3,11 @@
 //! Accepting such a key would be a control that is silently off, so each is refused by name.
 
 /// Sections and keys by path, with what they are for.
-pub(crate) const LATER: [(&str, &str); 26] = [
+pub(crate) const LATER: [(&str, &str); 25] = [
     ("bans", "temporary bans"),
     ("content.strict", "types without coercion"),
     ("content.trim", "trimming of strings"),
     ("content.unknown_fields", "unknown fields of a body"),
-    ("contract.coverage", "coverage of every route"),
     ("contract.never_return", "fields that never leave"),
     ("contract.requests", "enforcing the app's OpenAPI contract on requests"),
     ("contract.responses", "enforcing the app's OpenAPI contract on answers"),
