@@ -4,7 +4,7 @@
 //! - [`policy_source`] finds and reads the policy: the file, the variables, what is said beside. Whoever puts the engine
 //!   into a process of its own reads it from here, so that a mistake has one text wherever it is met.
 //!
-//! `cli` reads the command line, `serving` puts the parts together; what they do is elsewhere.
+//! `cli` reads the command line, `serving` puts the parts together, what they do is elsewhere.
 
 mod cli;
 mod exit;

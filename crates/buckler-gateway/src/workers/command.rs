@@ -35,6 +35,7 @@ pub struct Target {
 pub(crate) enum Task<'a> {
     Probe,
     Contract,
+    Survey,
     Serve { socket: &'a Path, keep_alive: Duration, graceful: Duration },
 }
 
@@ -46,6 +47,7 @@ impl Target {
         command.arg(match task {
             Task::Probe => "probe",
             Task::Contract => "contract",
+            Task::Survey => "survey",
             Task::Serve { .. } => "serve",
         });
         // With `=`, so that a value that begins with a dash is a value.

@@ -19,17 +19,22 @@ const LONGEST_SOCKET: usize = 107;
 const LONGEST_NAME: usize = "/65535.4294967295.sock".len();
 
 /// The Python side, as files.
-const SOURCES: [(&str, &str); 9] = [
+const SOURCES: [(&str, &str); 14] = [
     ("__main__.py", include_str!("python/__main__.py")),
     ("buckler_worker/__init__.py", include_str!("python/buckler_worker/__init__.py")),
     // What the wheel, which reads apps in their own process, has too.
     ("buckler_worker/applications.py", include_str!("python/buckler_worker/applications.py")),
+    ("buckler_worker/dependencies.py", include_str!("python/buckler_worker/dependencies.py")),
     ("buckler_worker/edge.py", include_str!("python/buckler_worker/edge.py")),
     ("buckler_worker/facts.py", include_str!("python/buckler_worker/facts.py")),
+    ("buckler_worker/middlewares.py", include_str!("python/buckler_worker/middlewares.py")),
     ("buckler_worker/reports.py", include_str!("python/buckler_worker/reports.py")),
+    ("buckler_worker/responses.py", include_str!("python/buckler_worker/responses.py")),
+    ("buckler_worker/routes.py", include_str!("python/buckler_worker/routes.py")),
     ("buckler_worker/servers.py", include_str!("python/buckler_worker/servers.py")),
     ("buckler_worker/target.py", include_str!("python/buckler_worker/target.py")),
     ("buckler_worker/with_granian.py", include_str!("python/buckler_worker/with_granian.py")),
+    ("buckler_worker/words.py", include_str!("python/buckler_worker/words.py")),
 ];
 
 /// No folder could be made.

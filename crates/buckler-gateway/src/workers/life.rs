@@ -231,7 +231,7 @@ impl Lived {
                 self.kill_at = None;
                 self.published.publish();
             }
-            Report::Ready | Report::Contract { .. } => {}
+            Report::Ready | Report::Contract { .. } | Report::Survey(_) => {}
             Report::Stopping => self.published.withdraw(),
             Report::Failed(fault) => self.fault = Some(fault),
             Report::App(app) => {

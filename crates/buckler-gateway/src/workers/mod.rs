@@ -29,7 +29,7 @@
 //! - [`interpreter`](Interpreter) finds the Python that has the app's packages.
 //! - `directory` is the private folder (0700) with the sockets and the Python side, which the binary carries.
 //! - [`probe()`] imports the app once, in a process of its own, and tells what kind of app it is or why it is none;
-//!   [`contract()`] asks such a process for its `OpenAPI` document.
+//!   [`contract()`] asks such a process for its `OpenAPI` document, [`survey()`] for every route as well.
 //! - `slot` keeps one worker alive, and replaces it when it has to go: `life` is one of its lives, `process` what runs
 //!   in it, [`Restart`] the pause after a death, [`Recycle`] what ends a worker that is well.
 //! - [`Supervisor`] holds the slots together; [`WorkerStatus`] tells how they are.
@@ -57,6 +57,7 @@ mod restart;
 mod slot;
 mod status;
 mod supervisor;
+mod survey;
 
 pub use changes::Changes;
 pub use command::Target;
@@ -64,8 +65,10 @@ pub use directory::DirectoryError;
 pub use fault::{Fault, FaultKind};
 pub use interpreter::{Interpreter, InterpreterError, Source, Surroundings};
 pub use notice::{EndpointEvent, Notice, Reason, WorkerId};
+pub use output::printable;
 pub use probe::{AppFacts, contract, probe};
 pub use recycle::Recycle;
 pub use restart::Restart;
 pub use status::{State, WorkerStatus};
 pub use supervisor::{Debug, KEEP_ALIVE, Plan, START_DEADLINE, StartError, Supervisor, WorkersConfig};
+pub use survey::{Survey, survey};

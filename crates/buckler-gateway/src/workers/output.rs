@@ -57,7 +57,7 @@ fn end_of_line(buffer: &[u8]) -> Option<usize> {
 
 /// The text with control characters escaped, tabs excepted: what an app logs may come from a client, and escape
 /// sequences move the cursor of whoever reads the log (CWE-150).
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() && character != '\t' {

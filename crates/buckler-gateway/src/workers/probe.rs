@@ -87,7 +87,7 @@ pub async fn contract(target: &Target, deadline: Duration) -> Result<String, Fau
 }
 
 /// Runs a task that ends with one answer.
-async fn ask<T>(
+pub(super) async fn ask<T>(
     target: &Target,
     task: &Task<'_>,
     deadline: Duration,

@@ -6,6 +6,7 @@ use tokio::process::ChildStdout;
 
 use super::fault::Fault;
 use super::probe::AppFacts;
+use super::survey::Survey;
 
 /// All reports of one life together are a few kilobytes, but for the `OpenAPI` document: that of a thousand operations
 /// has some megabytes. More is no report.
@@ -22,6 +23,8 @@ pub(crate) enum Report {
         /// JSON.
         document: String,
     },
+    /// What the app is, its routes and its documents.
+    Survey(Box<Survey>),
     /// The app has started, the socket listens.
     Ready,
     /// No more connections are taken.

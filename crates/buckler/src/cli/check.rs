@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use buckler_coverage::Coverage;
 use buckler_engine::Engine;
 use buckler_engine::report::{Control, State};
-use buckler_gateway::workers::{self, AppFacts, Fault};
+use buckler_gateway::workers::{self, AppFacts, Fault, Survey};
 use buckler_policy::Loaded;
 use buckler_policy::settings::Environment;
 use clap::Args;
@@ -12,13 +13,16 @@ use serde_json::{Value, json};
 
 use super::app::{AppArguments, target};
 use super::console::{self, Exit, FAINT, Failure, GOOD, STRONG, WEAK};
+use super::coverage::{Told, coverage};
 use super::policy::{PolicyArguments, set, warn};
 use crate::policy_source::PolicyFailure;
 use crate::serving;
 
 /// Checks the policy, and tells what is enforced, monitored and off.
 ///
-/// With an app it is imported as `run` would, and checked for what must not be deployed.
+/// With an app it is imported as `run` would, and checked for what must not be deployed; and a table of every route
+/// shows what authenticates, authorises, limits, bounds and filters it (docs/coverage.md tells what each id means).
+/// Exit code 1 if a route is not covered; what may stay is silenced under `[[contract.silence]]` with its reason.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  buckler check --policy buckler.toml --app shop.main:app")]
 pub(crate) struct Arguments {
@@ -54,29 +58,36 @@ pub(super) fn run(arguments: &Arguments, wheel: Option<&Path>) -> Result<Exit, F
         Err(failure) => return Err(failure.into()),
     };
     let app = arguments.app.is_some().then(|| look_at(&loaded, wheel)).transpose()?;
-    if let Some(Ok(facts)) = &app {
-        facts.tell_docs(&mut loaded.policy);
+    if let Some(Ok(survey)) = &app {
+        survey.app.tell_docs(&mut loaded.policy);
     }
+    let app = app.map(|survey| survey.map(|survey| (coverage(&loaded, &survey), survey.app)));
     let controls = Engine::new(&loaded.policy).controls().to_vec();
     if arguments.json {
         console::print_json(&as_json(&loaded, &controls, app.as_ref()))?;
     } else {
         warn(&loaded);
         console::print(report(&loaded, &controls))?;
-        if let Some(app) = &app {
-            console::print(about(app))?;
+        match &app {
+            Some(Ok((coverage, facts))) => console::print(format_args!("{}\n\n{}", about(facts), Told(coverage)))?,
+            Some(Err(fault)) => console::print(format_args!("{STRONG}app{STRONG:#}: {fault}"))?,
+            None => {}
         }
     }
-    Ok(if matches!(app, Some(Err(_))) { Exit::Found } else { Exit::Fine })
+    Ok(match app {
+        Some(Err(_)) => Exit::Found,
+        Some(Ok((coverage, _))) if coverage.errors().next().is_some() => Exit::Found,
+        Some(Ok(_)) | None => Exit::Fine,
+    })
 }
 
 /// Imports the app. What is wrong with it is a finding.
-fn look_at(loaded: &Loaded, wheel: Option<&Path>) -> Result<Result<AppFacts, Fault>, Failure> {
+fn look_at(loaded: &Loaded, wheel: Option<&Path>) -> Result<Result<Survey, Fault>, Failure> {
     let target = target(loaded, wheel)?;
     serving::block_on(async {
-        let found = workers::probe(&target, workers::START_DEADLINE).await;
+        let found = workers::survey(&target, workers::START_DEADLINE).await;
         let deployed = loaded.policy.environment != Environment::Development;
-        Ok(found.and_then(|facts| if deployed { facts.deployable().map(|()| facts) } else { Ok(facts) }))
+        Ok(found.and_then(|found| if deployed { found.app.deployable().map(|()| found) } else { Ok(found) }))
     })
 }
 
@@ -95,22 +106,17 @@ pub(crate) fn report(loaded: &Loaded, controls: &[Control]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn about(app: &Result<AppFacts, Fault>) -> String {
-    match app {
-        Ok(facts) => {
-            let docs = if facts.docs_paths.is_empty() { "none".to_owned() } else { facts.docs_paths.join(", ") };
-            let cors = if facts.own_cors { "brings a CORSMiddleware" } else { "no CORSMiddleware" };
-            let title = facts.title.as_deref().unwrap_or("untitled");
-            format!(
-                "{STRONG}app{STRONG:#}: {title} ({}, Python {}, {} {}); docs: {docs}; {cors}",
-                facts.framework, facts.python, facts.server, facts.server_version
-            )
-        }
-        Err(fault) => format!("{STRONG}app{STRONG:#}: {fault}"),
-    }
+fn about(facts: &AppFacts) -> String {
+    let docs = if facts.docs_paths.is_empty() { "none".to_owned() } else { facts.docs_paths.join(", ") };
+    let cors = if facts.own_cors { "brings a CORSMiddleware" } else { "no CORSMiddleware" };
+    let title = facts.title.as_deref().unwrap_or("untitled");
+    format!(
+        "{STRONG}app{STRONG:#}: {title} ({}, Python {}, {} {}); docs: {docs}; {cors}",
+        facts.framework, facts.python, facts.server, facts.server_version
+    )
 }
 
-fn as_json(loaded: &Loaded, controls: &[Control], app: Option<&Result<AppFacts, Fault>>) -> Value {
+fn as_json(loaded: &Loaded, controls: &[Control], app: Option<&Result<(Coverage, AppFacts), Fault>>) -> Value {
     let controls: Vec<Value> = controls
         .iter()
         .map(|control| {
@@ -126,7 +132,9 @@ fn as_json(loaded: &Loaded, controls: &[Control], app: Option<&Result<AppFacts, 
     let mut all = json!({"valid": true, "warnings": loaded.warnings, "controls": controls, "settings": settings});
     if let (Some(app), Some(all)) = (app, all.as_object_mut()) {
         let told = match app {
-            Ok(facts) => json!({"facts": facts}),
+            Ok((coverage, facts)) => {
+                json!({"facts": facts, "coverage": {"summary": coverage.summary(), "found": coverage}})
+            }
             Err(fault) => json!({"fault": fault}),
         };
         all.insert("app".to_owned(), told);

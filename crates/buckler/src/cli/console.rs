@@ -43,6 +43,8 @@ impl From<io::Error> for Failure {
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HELP: Style = AnsiColor::Cyan.on_default().bold();
 pub(crate) const STRONG: Style = Style::new().bold();
+/// What fails a check.
+pub(crate) const BAD: Style = ERROR;
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const WEAK: Style = AnsiColor::Yellow.on_default();
 pub(crate) const FAINT: Style = Style::new().dimmed();

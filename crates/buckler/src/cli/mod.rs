@@ -7,6 +7,7 @@ pub(crate) mod check;
 mod completions;
 pub(crate) mod console;
 mod contract;
+pub(crate) mod coverage;
 mod explain;
 mod man;
 pub(crate) mod policy;

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::app::{AppArguments, target};
 use super::console::{Exit, Failure};
+use super::coverage::{coverage, enforce, summary};
 use super::policy::{PolicyArguments, set, warn};
 use crate::serving::{self, App};
 
@@ -93,13 +94,17 @@ pub(super) fn run(arguments: Arguments, wheel: Option<&Path>) -> Result<Exit, Fa
         Reload::OnChange => Some(Changes::since_now(target.app_dir.clone())),
         Reload::Off => None,
     };
-    let facts =
-        serving::block_on(async { workers::probe(&target, workers::START_DEADLINE).await.map_err(Failure::usage) })?;
+    let survey =
+        serving::block_on(async { workers::survey(&target, workers::START_DEADLINE).await.map_err(Failure::usage) })?;
+    let facts = &survey.app;
     if loaded.policy.environment != Environment::Development {
         facts.deployable().map_err(Failure::usage)?;
     }
     facts.tell_docs(&mut loaded.policy);
-    serving::serve(&loaded, source, App::Workers { target, facts: Box::new(facts), changes }, inherited)
+    let coverage = coverage(&loaded, &survey);
+    enforce(&loaded, &coverage)?;
+    let app = App::Workers { target, facts: Box::new(survey.app), coverage: summary(&coverage), changes };
+    serving::serve(&loaded, source, app, inherited)
 }
 
 /// What `run` and `serve` have in common.

@@ -35,6 +35,9 @@ pub(super) fn announce(loaded: &Loaded, app: &App, assembled: &Assembled) -> Res
         }
     }
     console::note(report(loaded, assembled.layer().engine().controls()));
+    if let App::Workers { coverage, .. } = app {
+        console::note(coverage);
+    }
     // A certificate from files is one that its clients trust, or have been given, already.
     let made = assembled.certificate_pem().filter(|_| matches!(policy.server.tls, Tls::SelfSigned));
     let (Some(pem), Some(first)) = (made, addresses.first()) else { return Ok(None) };

@@ -35,8 +35,8 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Who answers admitted requests.
 pub(crate) enum App {
-    /// Workers of our own; `changes` of whose source, if it is to be followed.
-    Workers { target: Target, facts: Box<AppFacts>, changes: Option<Changes> },
+    /// Workers of our own; `coverage` of their routes in a line, `changes` of whose source, if it is to be followed.
+    Workers { target: Target, facts: Box<AppFacts>, coverage: String, changes: Option<Changes> },
     /// Something that runs elsewhere.
     Upstream(Vec<Address>),
 }

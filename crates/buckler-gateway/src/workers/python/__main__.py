@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from buckler_worker.edge import App
-from buckler_worker.facts import contract, facts
+from buckler_worker.facts import contract, documents, facts
 from buckler_worker.reports import Reports, StartError
+from buckler_worker.routes import table
 from buckler_worker.servers import Server, find_server
 from buckler_worker.target import import_target, make_app, split_target
 
@@ -66,9 +67,28 @@ def probe(options: argparse.Namespace, reports: Reports) -> None:
     tell_app(reports, server, asyncio.run(told()))
 
 
+def survey(options: argparse.Namespace, reports: Reports) -> None:
+    """Find the app and tell about it, its routes and its documents."""
+    server = find_server(options.server)
+    make = finder(options)()
+
+    async def told() -> dict[str, object]:
+        app = make()
+        found, applications = table(app)
+        known = {**facts(app), **served_by(server)}
+        return {"app": known, "table": found, "documents": documents(applications)}
+
+    reports.tell("survey", **asyncio.run(told()))
+
+
 def tell_app(reports: Reports, server: Server, known: dict[str, object]) -> None:
     """Tell what the app is, and what serves it."""
-    reports.tell("app", server=server.name, server_version=server.version, **known)
+    reports.tell("app", **known, **served_by(server))
+
+
+def served_by(server: Server) -> dict[str, object]:
+    """Name what serves the app."""
+    return {"server": server.name, "server_version": server.version}
 
 
 def tell_contract(options: argparse.Namespace, reports: Reports) -> None:
@@ -111,10 +131,13 @@ def finder(options: argparse.Namespace) -> Callable[[], Callable[[], App]]:
     return find
 
 
+TASKS = {"probe": probe, "contract": tell_contract, "survey": survey, "serve": serve}
+
+
 def main() -> NoReturn:
     """Do what the supervisor asks for."""
     parser = argparse.ArgumentParser(description="a worker of `buckler run`, started by it")
-    parser.add_argument("task", choices=["probe", "contract", "serve"])
+    parser.add_argument("task", choices=list(TASKS))
     parser.add_argument("--target", required=True)
     parser.add_argument("--app-dir", required=True, type=Path)
     parser.add_argument("--server", choices=["uvicorn", "granian"])
@@ -129,7 +152,7 @@ def main() -> NoReturn:
     sys.path.insert(0, str(options.app_dir))
     sys.argv = ["buckler", options.target]
     try:
-        {"probe": probe, "contract": tell_contract, "serve": serve}[options.task](options, reports)
+        TASKS[options.task](options, reports)
     except StartError as error:
         reports.failed(error)
         sys.exit(FAILED)

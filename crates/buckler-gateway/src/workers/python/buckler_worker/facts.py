@@ -7,6 +7,7 @@ from typing import Any
 from buckler_worker.applications import DOCS, FASTAPI, applications, docs_paths, is_a, layers
 from buckler_worker.reports import StartError
 from buckler_worker.target import described
+from buckler_worker.words import short
 
 CORS = "starlette.middleware.cors.CORSMiddleware"
 
@@ -37,6 +38,21 @@ def contract(app: object, target: str) -> str:
                 raise StartError("contract_failed", message, cause=error) from None
     message = f"`{target}` is no FastAPI application, and no other has an OpenAPI document"
     raise StartError("no_contract", message)
+
+
+def documents(found: list[object]) -> list[dict[str, str]]:
+    """Give the OpenAPI document of each application, or why there is none."""
+    return [document(each) for each in found]
+
+
+def document(app: Any) -> dict[str, str]:  # noqa: ANN401 - FastAPI has no type here
+    """Give the document of one application."""
+    if not is_a(type(app), FASTAPI):
+        return {"missing": "no FastAPI application"}
+    try:
+        return {"made": json.dumps(app.openapi(), allow_nan=False)}
+    except Exception as error:  # noqa: BLE001 - whatever a model raises is reported
+        return {"missing": short(f"it cannot be made: {described(error)}")}
 
 
 def has_cors(app: object, found: list[tuple[str, Any]]) -> bool:
