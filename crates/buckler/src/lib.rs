@@ -4,9 +4,11 @@
 //! - [`policy_source`] finds and reads the policy: the file, the variables, what is said beside. Whoever puts the engine
 //!   into a process of its own reads it from here, so that a mistake has one text wherever it is met.
 //!
-//! `cli` reads the command line, `serving` puts the parts together, what they do is elsewhere.
+//! `cli` reads the command line, `serving` puts the parts together, `draft` writes a first policy for an app; what the parts
+//! do is elsewhere.
 
 mod cli;
+mod draft;
 mod exit;
 pub mod policy_source;
 mod serving;

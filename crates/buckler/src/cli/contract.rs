@@ -73,7 +73,7 @@ fn of_app(arguments: &Arguments, app: Option<&str>, wheel: Option<&Path>) -> Res
 }
 
 /// No more is read than can be compiled.
-fn of_file(file: &str) -> Result<Vec<u8>, Failure> {
+pub(super) fn of_file(file: &str) -> Result<Vec<u8>, Failure> {
     let most = u64::try_from(Limits::default().bytes).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
     let read = match file {

@@ -9,6 +9,7 @@ pub(crate) mod console;
 mod contract;
 pub(crate) mod coverage;
 mod explain;
+mod init;
 mod man;
 pub(crate) mod policy;
 mod run;
@@ -49,6 +50,7 @@ struct Cli {
 enum Command {
     Run(run::Arguments),
     Serve(serve::Arguments),
+    Init(init::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
     Contract(contract::Arguments),
@@ -73,6 +75,7 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>, wheel: Option<&P
     let done = match cli.command {
         Command::Run(arguments) => run::run(arguments, wheel),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments, wheel),
         Command::Check(arguments) => check::run(&arguments, wheel),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Contract(arguments) => contract::run(&arguments, wheel),
