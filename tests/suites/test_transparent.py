@@ -33,7 +33,7 @@ FASTAPI = Suite(
     through=4595,
 )
 SELECTED = {STARLETTE.name: tuple(POLICIES), FASTAPI.name: ("monitor", "production")}
-"""Policies whose runs take four minutes in all; `SUITES_TRANSPARENT=full` runs every one."""
+"""Policies that run as a rule, since all take long; `SUITES_TRANSPARENT=full` runs every one."""
 
 RUNS = [
     (suite, policy)
