@@ -1,6 +1,7 @@
 """What an app is made of, read through public attributes, without an import of any framework."""
 
 import inspect
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,27 @@ def docs_paths(app: object) -> list[str]:
     # Whatever stands in front may take this prefix off, or not: both paths lead there.
     roots = {"", *(str(getattr(each, "root_path", "")).rstrip("/") for each in apps)}
     return list(dict.fromkeys(root + path for root in sorted(roots) for path in hidden))
+
+
+def document(app: object) -> dict[str, Any] | None:
+    """Give the OpenAPI document that the app makes of itself; `None` of what makes none.
+
+    FastAPI keeps the first one that it makes. This one may be made before the app's last route is
+    there, so the app is left as if it had not been asked.
+    """
+    for at, each in applications(app):
+        if at or not is_a(type(each), FASTAPI):
+            continue
+        kept = getattr(each, "openapi_schema", None)
+        try:
+            with warnings.catch_warnings():
+                # They come again when a client asks, and then with the app's own settings.
+                warnings.simplefilter("ignore")
+                made = each.openapi()
+        finally:
+            each.openapi_schema = kept
+        return made if isinstance(made, dict) else None
+    return None
 
 
 def applications(app: object) -> Iterator[tuple[str, Any]]:

@@ -6,10 +6,11 @@ So the first scope that comes (the lifespan, as a rule) puts a second middleware
 round the whole; the inner one then lets pass what that one has judged.
 """
 
+import json
 import logging
 from typing import TYPE_CHECKING, cast
 
-from buckler._applications import applications, docs_paths, is_a, layers
+from buckler._applications import applications, docs_paths, document, is_a, layers
 from buckler._types import App, Scope
 from buckler._wrong import TWICE, is_added
 
@@ -46,6 +47,23 @@ def error_page(inner: "Buckler", scope: Scope) -> object | None:
     if stack is inner or page is None or inner not in layers(page) or page is inner:
         return None
     return page if is_a(type(page), PAGE) else None
+
+
+def learn_contract(engine: "Engine", app: object) -> None:
+    """Tell the engine what the app says of itself."""
+    try:
+        made = document(app)
+        text = None if made is None else json.dumps(made, allow_nan=False)
+    except Exception:  # whatever a model raises
+        logger.warning("the app fails to make its OpenAPI document", exc_info=True)
+        text = None
+    why = engine.learn_contract(text)
+    if why is not None:
+        logger.error(
+            "requests cannot be held to the app's contract: %s; `contract.source` names another "
+            'document, `requests = "off"` leaves them to the app',
+            why,
+        )
 
 
 def look_at(engine: "Engine", app: object) -> None:

@@ -88,7 +88,8 @@ class Buckler:
     def _take(self, app: App, engine: Engine) -> None:
         self.app = app
         self._engine = engine
-        self._open = engine.open
+        # The app's contract is read when all its routes are there: with the first request.
+        self._open = self._open_first if engine.asks_the_app else engine.open
         self._seated = False
 
     @classmethod
@@ -160,6 +161,13 @@ class Buckler:
         if self._fault is not None:
             await _failed.fail(self._fault, scope, receive, send)
         self._seated = True
+
+    def _open_first(
+        self, scope: Scope, send: Send, follows: bool
+    ) -> Exchange | tuple[Message, Message]:
+        _seat.learn_contract(self._engine, scope.get("app") or self.app)
+        self._open = self._engine.open
+        return self._open(scope, send, follows)
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]

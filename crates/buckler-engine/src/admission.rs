@@ -14,7 +14,8 @@ use crate::body::BodyInspector;
 use crate::exchange::Exchange;
 use crate::facts::RequestId;
 use crate::stage::{
-    Client as ClientStage, Content, Cors, Docs, Framing, HeadLimits, Host, Https, MediaTypes, Path, Proof,
+    Client as ClientStage, Content, Contract, Cors, Docs, Framing, HeadLimits, Host, Https, MediaTypes, Path, Proof,
+    Stricter,
 };
 
 /// One proof of each stage: this cannot be built by whoever forgot one.
@@ -31,6 +32,8 @@ pub(crate) struct Proofs {
     pub(crate) cors: Proof<Cors>,
     pub(crate) content: Proof<Content>,
     pub(crate) media_types: Proof<MediaTypes>,
+    pub(crate) contract: Proof<Contract>,
+    pub(crate) stricter: Proof<Stricter>,
 }
 
 /// Leave to call the app once.

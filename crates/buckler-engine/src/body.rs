@@ -5,9 +5,10 @@ use buckler_inspect::json::{JsonFault, JsonLimits, JsonScanner};
 use buckler_policy::settings::Mode;
 
 use crate::check::content::{self, Announced};
-use crate::check::json;
+use crate::check::{contract, json};
+use crate::contract::body::{self as contract_body, BodyContract};
 use crate::reason::Reason;
-use crate::stage::{Finding, Stage, Violation};
+use crate::stage::{Finding, Findings, Stage, Violation};
 
 /// What a host has to do with a body while it is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +40,12 @@ pub struct BodyInspector {
     /// For a compressed body that is inspected.
     expander: Option<Box<Expander>>,
     scanner: Option<Box<JsonScanner>>,
-    /// Set once something was found in monitor mode: from then on everything passes.
-    monitored: Option<Box<Finding>>,
+    /// For a body that an operation of the contract says something of.
+    contract: Option<Box<BodyContract>>,
+    /// What was found in monitor mode.
+    monitored: Findings,
+    /// Whether this body is looked at any further.
+    judged: Judging,
 }
 
 /// Whether the head says that there is a body. A host that hears of one only when it comes, as the server of an ASGI app
@@ -49,6 +54,14 @@ pub struct BodyInspector {
 enum Whether {
     Announced,
     Unannounced,
+}
+
+/// Whether a body is looked at any further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judging {
+    Goes,
+    /// Something was found that is only written down: from then on everything passes.
+    Over,
 }
 
 /// The compiled part of `[content]` that bodies are judged by.
@@ -74,7 +87,7 @@ impl From<CodingFault> for Fault {
 }
 
 impl BodyInspector {
-    pub(crate) fn new(rules: &BodyRules, announced: &Announced<'_>) -> Self {
+    pub(crate) fn new(rules: &BodyRules, announced: &Announced<'_>, contract: Option<Box<BodyContract>>) -> Self {
         let (expander, scanner) = match announced {
             Announced::Nothing | Announced::Untyped | Announced::Typed(_) => (None, None),
             Announced::Json(_, codings) => {
@@ -84,12 +97,23 @@ impl BodyInspector {
             }
         };
         let whether = if *announced == Announced::Nothing { Whether::Unannounced } else { Whether::Announced };
-        Self { mode: rules.mode, max: rules.max, seen: 0, announced: whether, expander, scanner, monitored: None }
+        Self {
+            mode: rules.mode,
+            max: rules.max,
+            seen: 0,
+            announced: whether,
+            expander,
+            scanner,
+            contract,
+            monitored: Findings::new(),
+            judged: Judging::Goes,
+        }
     }
 
     /// What the host has to do.
     pub fn plan(&self) -> BodyPlan {
-        if self.scanner.is_some() && self.mode == Mode::Enforce { BodyPlan::Hold } else { BodyPlan::Stream }
+        let scanned = self.scanner.is_some() && self.mode == Mode::Enforce;
+        if scanned || contract::holds(self.contract.as_deref()) { BodyPlan::Hold } else { BodyPlan::Stream }
     }
 
     /// Bytes seen so far, as they were sent.
@@ -100,7 +124,9 @@ impl BodyInspector {
     /// Bytes that judging takes at the moment beside the body itself, at most; many members cost more than the
     /// text that names them.
     pub fn memory(&self) -> usize {
-        self.scanner.as_ref().map_or(0, |scanner| scanner.memory())
+        let scanning = self.scanner.as_ref().map_or(0, |scanner| scanner.memory());
+        let holding = self.contract.as_ref().map_or(0, |contract| contract.memory());
+        scanning.saturating_add(holding)
     }
 
     /// Bytes that expanding the body takes at the moment, at most.
@@ -111,10 +137,11 @@ impl BodyInspector {
     /// Expands no further, since the host has no memory for it. For a body that is only monitored; one that is held
     /// ends its exchange instead.
     pub fn give_up(&mut self) {
-        (self.expander, self.scanner) = (None, None);
+        (self.expander, self.scanner, self.contract) = (None, None, None);
+        self.judged = Judging::Over;
         let detail = "no memory was left to expand the body";
         let violation = Violation::fixed(Reason::Overloaded, detail);
-        self.monitored.get_or_insert_with(|| Box::new(Finding { stage: Stage::Content, violation }));
+        self.monitored.push(Box::new(Finding { stage: Stage::Content, violation }));
     }
 
     /// Takes the next piece, or what is left of it.
@@ -124,7 +151,7 @@ impl BodyInspector {
     pub fn push(&mut self, piece: &[u8]) -> Result<Judged, Box<Finding>> {
         let before = self.seen;
         self.seen = self.seen.saturating_add(piece.len() as u64);
-        if self.monitored.is_some() {
+        if self.judged == Judging::Over {
             return Ok(Judged::Whole);
         }
         if self.announced == Whether::Unannounced && !piece.is_empty() {
@@ -134,9 +161,16 @@ impl BodyInspector {
             return self.found(Stage::Content, content::too_large());
         }
         let Some(scanner) = &mut self.scanner else { return Ok(Judged::Whole) };
+        let contract = &mut self.contract;
+        let mut scan = |part: &[u8]| {
+            if let Some(contract) = contract {
+                contract.take(part);
+            }
+            scanner.push(part).map_err(Fault::Json)
+        };
         let pushed = match &mut self.expander {
-            None => scanner.push(piece).map(|()| Expanded::Whole).map_err(Fault::Json),
-            Some(expander) => expander.push(piece, |part| scanner.push(part).map_err(Fault::Json)),
+            None => scan(piece).map(|()| Expanded::Whole),
+            Some(expander) => expander.push(piece, scan),
         };
         match pushed {
             Ok(Expanded::Whole) => Ok(Judged::Whole),
@@ -153,21 +187,44 @@ impl BodyInspector {
     /// # Errors
     /// As for [`Self::push`].
     pub fn finish(&mut self) -> Result<Judged, Box<Finding>> {
-        // No body at all is for the app to judge: many clients name a type and send nothing.
-        if self.monitored.is_some() || self.seen == 0 {
+        if self.judged == Judging::Over {
             return Ok(Judged::Whole);
         }
-        let Some(scanner) = &mut self.scanner else { return Ok(Judged::Whole) };
+        // No body at all is for the contract, or the app, to judge: many clients name a type and send nothing.
+        if self.seen == 0 {
+            return self.finish_contract();
+        }
+        let Some(scanner) = &mut self.scanner else { return self.finish_contract() };
         if let Some(expander) = &mut self.expander {
-            match expander.finish(|part| scanner.push(part).map_err(Fault::Json)) {
+            let contract = &mut self.contract;
+            let finished = expander.finish(|part| {
+                if let Some(contract) = contract {
+                    contract.take(part);
+                }
+                scanner.push(part).map_err(Fault::Json)
+            });
+            match finished {
                 Ok(Expanded::Whole) => self.expander = None,
                 Ok(Expanded::Part(_)) => return Ok(Judged::Part(0)),
                 Err(fault) => return self.fault(fault),
             }
         }
         match self.scanner.take().map(|scanner| scanner.finish()) {
-            None | Some(Ok(_) | Err(JsonFault::Empty { offset: 0 })) => Ok(Judged::Whole),
+            None | Some(Ok(_) | Err(JsonFault::Empty { offset: 0 })) => self.finish_contract(),
             Some(Err(fault)) => self.fault(Fault::Json(fault)),
+        }
+    }
+
+    fn finish_contract(&mut self) -> Result<Judged, Box<Finding>> {
+        let Some(contract) = self.contract.take() else { return Ok(Judged::Whole) };
+        let mode = contract.mode();
+        let verdict = contract.finish();
+        if let Err(violation) = verdict.stricter {
+            self.monitored.push(contract_body::finding(Stage::Stricter, violation));
+        }
+        match verdict.held {
+            Ok(()) => Ok(Judged::Whole),
+            Err(violation) => self.found_in(mode, Stage::Contract, violation),
         }
     }
 
@@ -179,20 +236,28 @@ impl BodyInspector {
     }
 
     fn found(&mut self, stage: Stage, violation: Violation) -> Result<Judged, Box<Finding>> {
+        self.found_in(self.mode, stage, violation)
+    }
+
+    fn found_in(&mut self, mode: Mode, stage: Stage, violation: Violation) -> Result<Judged, Box<Finding>> {
         // A refused body is not expanded any further, and gives its memory back.
         (self.expander, self.scanner) = (None, None);
-        let finding = Finding { stage, violation };
-        match self.mode {
-            Mode::Enforce => Err(Box::new(finding)),
-            Mode::Monitor => {
-                self.monitored = Some(Box::new(finding));
-                Ok(Judged::Whole)
-            }
+        self.judged = Judging::Over;
+        let unread = self.contract.take().filter(|contract| contract.mode() == Mode::Enforce);
+        let finding = Box::new(Finding { stage, violation });
+        match mode {
+            Mode::Enforce => return Err(finding),
+            Mode::Monitor => self.monitored.push(finding),
+        }
+        match unread {
+            // What is ambiguous, or was not read to its end, cannot be held to the contract.
+            Some(_) => Err(contract_body::finding(Stage::Contract, contract_body::unreadable())),
+            None => Ok(Judged::Whole),
         }
     }
 
     /// What enforcing would have refused.
-    pub fn into_monitored(self) -> Option<Box<Finding>> {
+    pub fn into_monitored(self) -> Findings {
         self.monitored
     }
 }

@@ -12,7 +12,8 @@ use crate::answer::Reply;
 use crate::body::BodyInspector;
 use crate::check::content::Announced;
 use crate::check::cors::CorsVerdict;
-use crate::check::{client, content, cors, docs, framing, head_limits, host, https, path};
+use crate::check::{client, content, contract, cors, docs, framing, head_limits, host, https, path};
+use crate::contract::Matched;
 use crate::exchange::{Exchange, Traffic};
 use crate::facts::{Context, Facts};
 use crate::reason::Reason;
@@ -50,7 +51,7 @@ pub struct Ended {
 /// What the stages agree on.
 pub(crate) enum Judgement<'a> {
     /// Every stage was asked.
-    Passed { proofs: Proofs, announced: Announced<'a>, client: Client<'a> },
+    Passed { proofs: Proofs, announced: Announced<'a>, client: Client<'a>, matched: Matched },
     /// A question about sharing, which the app need not see.
     Preflight,
 }
@@ -58,7 +59,9 @@ pub(crate) enum Judgement<'a> {
 impl Engine {
     /// Compiles a policy.
     pub fn new(policy: &Policy) -> Self {
-        Self { rules: Rules::compile(policy), controls: crate::report::controls(policy) }
+        let rules = Rules::compile(policy);
+        let controls = crate::report::controls(policy, &rules.contract);
+        Self { rules, controls }
     }
 
     /// What is enforced, monitored and off, and why; in the order of the stages.
@@ -72,8 +75,8 @@ impl Engine {
         let mut facts = Facts::new(head, context);
         let judgement = self.judge(head, context, &mut facts, &mut ledger);
         match judgement {
-            Ok(Judgement::Passed { proofs, announced, client }) => {
-                let inspector = BodyInspector::new(&self.rules.body, &announced);
+            Ok(Judgement::Passed { proofs, announced, client, matched }) => {
+                let inspector = self.inspector(&announced, &matched);
                 let exchange = Exchange::new(Arc::clone(self), facts, ledger.into_findings());
                 Opening::Admit(Box::new(Admission::new(proofs, head, &client, inspector, exchange)))
             }
@@ -85,6 +88,18 @@ impl Engine {
             }
             Err(finding) => Opening::Answer(Box::new(self.refuse(facts, finding, ledger.into_findings(), context.now))),
         }
+    }
+
+    /// What judges the body.
+    pub(crate) fn inspector(&self, announced: &Announced<'_>, matched: &Matched) -> BodyInspector {
+        let contract = contract::body(&self.rules.contract, matched, announced);
+        BodyInspector::new(&self.rules.body, announced, contract)
+    }
+
+    /// Why the contract that the policy wants cannot be used, if it cannot: requests are refused then, or, where they
+    /// would only be monitored, held to nothing.
+    pub fn contract_fault(&self) -> Option<&str> {
+        self.rules.contract.fault()
     }
 
     /// The ending of a request whose judging broke down: 500, written down, never a pass.
@@ -171,8 +186,25 @@ impl Engine {
         let verdict = content::check_type(&rules.content, &announced);
         let (media_types, ()) = ledger.judge(rules.types_mode, verdict, ())?;
 
-        let proofs =
-            Proofs { limits, framing, client: client_known, host, https, path, docs, cors, content, media_types };
-        Ok(Judgement::Passed { proofs, announced, client })
+        // 10. What the app's own contract says of the head; last, since it costs most.
+        let verdict = contract::check(&rules.contract, head, &target, &announced);
+        let (contract, matched) = ledger.judge(rules.contract.mode(), verdict.held, Matched::new())?;
+        let (stricter, ()) = ledger.judge(Mode::Monitor, verdict.stricter, ())?;
+
+        let proofs = Proofs {
+            limits,
+            framing,
+            client: client_known,
+            host,
+            https,
+            path,
+            docs,
+            cors,
+            content,
+            media_types,
+            contract,
+            stricter,
+        };
+        Ok(Judgement::Passed { proofs, announced, client, matched })
     }
 }

@@ -31,14 +31,18 @@ impl Engine {
         let judgement = self.judge(head, context, &mut facts, &mut ledger);
         let mut steps = ledger.into_steps();
         let preflight = matches!(judgement, Ok(Judgement::Preflight)).then_some(Stage::Cors);
-        if let (Ok(Judgement::Passed { announced, .. }), Some(body)) = (&judgement, body) {
+        if let (Ok(Judgement::Passed { announced, matched, .. }), Some(body)) = (&judgement, body) {
             let is_json = matches!(announced, Announced::Json(..));
-            let mut inspector = BodyInspector::new(&self.rules.body, announced);
-            let found = judge_whole(&mut inspector, body).err().or_else(|| inspector.into_monitored());
-            let stage = found.as_ref().map_or(Stage::Json, |finding| finding.stage);
-            if is_json || found.is_some() {
-                let violation = found.map(|finding| finding.violation);
-                steps.push(Step { stage, mode: self.rules.body.mode, violation });
+            let mut inspector = self.inspector(announced, matched);
+            let refused = judge_whole(&mut inspector, body).err().map(|finding| (Mode::Enforce, finding));
+            let monitored = inspector.into_monitored().into_iter().map(|finding| (Mode::Monitor, finding));
+            let before = steps.len();
+            steps.extend(monitored.chain(refused).map(|(mode, finding)| {
+                let Finding { stage, violation } = *finding;
+                Step { stage, mode, violation: Some(violation) }
+            }));
+            if is_json && steps.len() == before {
+                steps.push(Step { stage: Stage::Json, mode: self.rules.body.mode, violation: None });
             }
         }
         let decisive = steps.iter().position(|step| step.mode == Mode::Enforce && step.violation.is_some());

@@ -25,6 +25,7 @@
 //! |---|---|
 //! | [`engine`](Engine) | the stages in their order |
 //! | `check` | what each stage decides, one file each; none knows its mode |
+//! | `contract` | the app's document, as the policy holds requests to it |
 //! | [`stage`] | names, findings, proofs, and the one place where a mode counts |
 //! | [`Reason`] | every reason to refuse, in one table |
 //! | [`answer`] | header fields, problem documents, masking |
@@ -53,6 +54,7 @@ mod admission;
 pub mod answer;
 mod body;
 mod check;
+mod contract;
 mod engine;
 mod exchange;
 pub mod explain;
@@ -67,6 +69,7 @@ pub mod stage;
 pub use admission::{Admission, RequestEdits};
 pub use answer::{AfterReply, Reply};
 pub use body::{BodyInspector, BodyPlan, Judged};
+pub use contract::faults::{InputFault, Step as InputStep};
 pub use engine::{Ended, Engine, Opening};
 pub use exchange::{Answering, Ending, Exchange, Traffic};
 pub use facts::{Context, RequestId, Timestamp};

@@ -3,9 +3,12 @@
 
 use std::borrow::Cow;
 
-use buckler_policy::settings::{Docs, Environment, Http2, Mask, Mode, Policy, Presence, StripInput, Tls};
+use buckler_policy::settings::{
+    Docs, Environment, Http2, Mask, Mode, Policy, Presence, Stricter, StripInput, Tls, Unlisted,
+};
 
 use crate::check;
+use crate::contract::{ContractRules, WhyOff};
 use crate::stage::Stage;
 
 /// One line of the report.
@@ -53,7 +56,7 @@ impl From<Mode> for State {
 }
 
 /// One control for each stage, in their order.
-pub(crate) fn controls(policy: &Policy) -> Vec<Control> {
+pub(crate) fn controls(policy: &Policy, contract: &ContractRules) -> Vec<Control> {
     let server = &policy.server;
     let line = |stage: Stage, state: State, detail: Cow<'static, str>, key| Control { stage, state, detail, key };
     let of = |stage: Stage, mode: Mode, detail: String, key| line(stage, mode.into(), detail.into(), key);
@@ -112,6 +115,8 @@ pub(crate) fn controls(policy: &Policy) -> Vec<Control> {
             let names: Vec<_> = policy.content.types.iter().map(ToString::to_string).collect();
             of(Stage::MediaTypes, policy.content.types_mode, names.join(", "), "content.types")
         },
+        self::contract(policy, contract),
+        stricter(policy, contract),
         of(
             Stage::Json,
             policy.content.mode,
@@ -158,6 +163,50 @@ fn docs(policy: &Policy) -> Control {
         }
     };
     Control { stage: Stage::Docs, state, detail: detail.into(), key: "contract.docs" }
+}
+
+fn contract(policy: &Policy, rules: &ContractRules) -> Control {
+    let (state, detail) = match rules {
+        ContractRules::Off(WhyOff::Policy) => (State::Off, "requests are left to the app".to_owned()),
+        ContractRules::Off(WhyOff::NoDocument) => (State::Off, "there is no OpenAPI document".to_owned()),
+        ContractRules::Off(WhyOff::Refused(why)) => (State::Off, format!("the document cannot be used: {why}")),
+        ContractRules::Undecidable(why) => (State::Enforced, format!("every request is refused: {why}")),
+        ContractRules::Judged(mode, compiled) => {
+            let document = &compiled.held.document;
+            let operations: usize = document.routes.iter().map(|route| route.operations.len()).sum();
+            let gaps = match document.unenforced.len() + document.further_unenforced {
+                0 => String::new(),
+                gaps => format!("; {gaps} places of the document are not enforced (`buckler contract --check`)"),
+            };
+            let unlisted = match policy.contract.unlisted {
+                Unlisted::Refuse => "refused",
+                Unlisted::Pass => "passed",
+            };
+            (State::from(*mode), format!("{operations} operations; what they do not list is {unlisted}{gaps}"))
+        }
+    };
+    Control { stage: Stage::Contract, state, detail: detail.into(), key: "contract.requests" }
+}
+
+fn stricter(policy: &Policy, rules: &ContractRules) -> Control {
+    let asked = |wanted: Stricter| {
+        let rules =
+            [(policy.content.strict, "types without coercion"), (policy.content.unknown_fields, "unknown fields")];
+        let names: Vec<&str> = rules.into_iter().filter(|(rule, _)| *rule == wanted).map(|(_, name)| name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let (state, detail) = match (rules, asked(Stricter::Enforce), asked(Stricter::Monitor)) {
+        (ContractRules::Judged(Mode::Enforce, _), Some(held), None) => (State::Enforced, held),
+        (ContractRules::Judged(Mode::Enforce, _), Some(held), Some(watched)) => {
+            (State::Enforced, format!("{held}; {watched} only monitored"))
+        }
+        (ContractRules::Judged(..), held, watched) if held.is_some() || watched.is_some() => {
+            let names: Vec<String> = held.into_iter().chain(watched).collect();
+            (State::Monitored, names.join(", "))
+        }
+        _ => (State::Off, "what the app coerces or ignores passes".to_owned()),
+    };
+    Control { stage: Stage::Stricter, state, detail: detail.into(), key: "content.strict" }
 }
 
 fn https(policy: &Policy) -> Control {

@@ -14,6 +14,7 @@ use crate::check::content::ContentRules;
 use crate::check::cors::{CorsRules, KnownOrigin};
 use crate::check::docs::DocsRules;
 use crate::check::https::Transport;
+use crate::contract::ContractRules;
 
 /// Everything that a request is judged by.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub(crate) struct Rules {
     pub(crate) cors_mode: Mode,
     pub(crate) content: ContentRules,
     pub(crate) types_mode: Mode,
+    pub(crate) contract: ContractRules,
     pub(crate) body: BodyRules,
     /// What a refusal of a coding says is taken instead (RFC 9110 §12.5.3).
     pub(crate) accept_encoding: HeaderValue,
@@ -68,6 +70,7 @@ impl Rules {
                 encodings: policy.content.encodings.clone(),
             },
             types_mode: policy.content.types_mode,
+            contract: ContractRules::compile(policy),
             body: BodyRules {
                 mode: policy.content.mode,
                 max: policy.content.max_body,

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use buckler_policy::settings::Mode;
 use smallvec::SmallVec;
 
+use crate::contract::faults::InputFault;
 use crate::reason::Reason;
 
 macro_rules! stages {
@@ -71,6 +72,10 @@ stages! {
     Content = "content", "content.mode";
     /// The body's type is one of those that are taken.
     MediaTypes = "media_types", "content.types";
+    /// Path, parameters and body are what the app's contract allows.
+    Contract = "contract", "contract.requests";
+    /// The same by stricter rules, which are only recorded.
+    Stricter = "stricter", "content.strict";
     /// JSON is well-formed, unambiguous and bounded.
     Json = "json", "content.mode";
     /// Security header fields on every answer.
@@ -105,27 +110,18 @@ pub struct Violation {
     pub detail: Cow<'static, str>,
     /// The policy key that decides, if one does.
     pub key: Option<&'static str>,
-    /// FastAPI's list for a 422, in place of `detail`.
-    pub body_fault: Option<BodyFault>,
+    /// FastAPI's list for a 422, in place of `detail`; empty where there is none.
+    pub faults: Vec<InputFault>,
+    /// What `Allow` says of a method that is refused (RFC 9110 §10.2.1).
+    pub allow: Option<String>,
     /// Where the client is sent, if the answer is a redirect.
     pub location: Option<String>,
-}
-
-/// One entry of the list that a 422 carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BodyFault {
-    /// `type`, as Pydantic names it where it has a name.
-    pub kind: &'static str,
-    /// Byte of the body.
-    pub offset: u64,
-    /// `msg`
-    pub message: &'static str,
 }
 
 impl Violation {
     /// A violation that no policy key can take back.
     pub fn fixed(reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, detail: detail.into(), key: None, body_fault: None, location: None }
+        Self { reason, detail: detail.into(), key: None, faults: Vec::new(), allow: None, location: None }
     }
 
     /// A violation of what `key` says.

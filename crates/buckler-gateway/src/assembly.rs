@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use buckler_engine::record::Note;
 use buckler_engine::{Engine, Record, Severity};
 use buckler_http::connection::Peer;
-use buckler_policy::settings::{Http2, Policy};
+use buckler_policy::settings::{ContractSource, Http2, Mode, Policy, Requests};
 use buckler_tower::{Admitted, Buckler, BucklerLayer, RequestBody, Settings};
 use http::{Request, Response};
 use tower_service::Service;
@@ -59,6 +59,28 @@ pub enum AssemblyError {
         /// The key of the policy.
         key: &'static str,
     },
+    /// Requests are to be held to a contract that there is not.
+    #[error("requests cannot be held to the contract: {why}\nhelp: {CONTRACT_HELP}")]
+    Contract {
+        /// What is wrong with the document.
+        why: String,
+    },
+}
+
+/// What mends a contract that cannot be used.
+const CONTRACT_HELP: &str = "`buckler contract --check` shows what is wrong with a document; `contract.source` or \
+                             `--contract` names one for an app that makes none; `requests = \"monitor\"` serves without";
+
+/// The engine of a policy, unless it could only refuse everything, or cannot use a document that somebody has named.
+pub(crate) fn engine(policy: &Policy) -> Result<Engine, AssemblyError> {
+    let engine = Engine::new(policy);
+    let contract = &policy.contract;
+    let wanted = contract.requests == Requests::Judged(Mode::Enforce)
+        || matches!(contract.source, Some(ContractSource::File(_)));
+    match engine.contract_fault().filter(|_| wanted) {
+        Some(why) => Err(AssemblyError::Contract { why: why.to_owned() }),
+        None => Ok(engine),
+    }
 }
 
 /// A gateway that holds its sockets and is ready to serve.
@@ -101,7 +123,7 @@ impl Assembled {
         let proxies_named = Arc::new(AtomicBool::new(!policy.server.trusted_proxies.is_empty()));
         let records = Records::new(log.clone(), Arc::clone(&proxies_named));
         let settings = Settings { observer: Arc::new(records), ..Settings::default() };
-        let layer = BucklerLayer::with(Engine::new(policy), settings);
+        let layer = BucklerLayer::with(engine(policy)?, settings);
         let gateway = GatewaySettings {
             max_connections: policy.server.max_connections,
             max_fields: policy.server.limits.headers,
@@ -113,7 +135,7 @@ impl Assembled {
         };
         let bound = Gateway::take_or_bind(gateway, taken).await?;
         if let Some(known) = with_known_port(policy, &bound.local_addrs()) {
-            layer.reload(Engine::new(&known));
+            layer.reload(engine(&known)?);
         }
         let to_app = ToApp { inner: UpstreamService::new(endpoints), behind };
         let service = tower_layer::Layer::layer(&layer, to_app);

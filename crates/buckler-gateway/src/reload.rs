@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use buckler_engine::Engine;
 use buckler_policy::settings::{Environment, Policy, Tls as TlsPolicy};
 use buckler_tower::BucklerLayer;
 use tokio::sync::Mutex;
@@ -88,7 +87,7 @@ impl Reloader {
             None => None,
         };
         let known = with_known_port(&effective, &self.taken);
-        let engine = Engine::new(known.as_ref().unwrap_or(&effective));
+        let engine = crate::assembly::engine(known.as_ref().unwrap_or(&effective))?;
 
         // From here on nothing can fail.
         let mut reloaded = Reloaded { needs_restart, certificate_pem: None, renewed: Vec::new(), warnings: Vec::new() };
@@ -179,6 +178,7 @@ fn keep_fixed(next: &Policy, now: &Policy) -> (Policy, Vec<&'static str>) {
 
 #[cfg(test)]
 mod tests {
+    use buckler_engine::Engine;
     use buckler_policy::{Host, Sources};
 
     use super::*;

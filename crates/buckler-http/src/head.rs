@@ -108,7 +108,7 @@ const fn by_length() -> [[Option<Field>; SAME_LENGTH]; MAX_KNOWN_NAME + 1] {
 
 impl Field {
     /// The field of this name, whatever its case.
-    fn of(name: &[u8]) -> Option<Self> {
+    pub fn of(name: &[u8]) -> Option<Self> {
         let candidates = BY_LENGTH.get(name.len())?;
         candidates.iter().flatten().find(|field| name.eq_ignore_ascii_case(field.name().as_bytes())).copied()
     }
@@ -159,6 +159,8 @@ pub struct Head<'a> {
     slots: [Slot<'a>; SLOTS],
     /// Second and later lines, which only a chain of proxies sends.
     more: SmallVec<[(Field, &'a [u8]); 4]>,
+    /// Lines of fields that have no slot, which only a contract may ask for.
+    others: SmallVec<[(&'a [u8], &'a [u8]); 12]>,
     lines: usize,
     bytes: usize,
     alias: Option<Field>,
@@ -183,6 +185,7 @@ impl<'a> Head<'a> {
             version,
             slots: [Slot::default(); SLOTS],
             more: SmallVec::new(),
+            others: SmallVec::new(),
             lines: 0,
             bytes: method.len() + target.len() + REQUEST_LINE_OVERHEAD,
             alias: None,
@@ -216,13 +219,14 @@ impl<'a> Head<'a> {
     }
 
     /// Takes one field line, in the order of arrival; the name in any case.
-    pub fn push(&mut self, name: &[u8], value: &'a [u8]) {
+    pub fn push(&mut self, name: &'a [u8], value: &'a [u8]) {
         self.lines += 1;
         self.bytes = self.bytes.saturating_add(name.len() + value.len() + FIELD_LINE_OVERHEAD);
         if let Some(field) = Field::of(name) {
             self.fill(field, value);
             return;
         }
+        self.others.push((name, value));
         self.spoofable |= is_spoofable(name);
         if name.iter().any(|b| matches!(b, b'_' | b'.')) {
             self.alias = self.alias.or_else(|| imitated(name));
@@ -278,6 +282,11 @@ impl<'a> Head<'a> {
     pub fn values(&self, field: Field) -> impl DoubleEndedIterator<Item = &'a [u8]> + Clone + '_ {
         let more = self.more.iter().filter(move |(f, _)| *f == field).map(|(_, value)| *value);
         self.first(field).into_iter().chain(more)
+    }
+
+    /// The values of all lines of a field that has no slot, whatever the case of its name, in the order of arrival.
+    pub fn others<'h>(&'h self, name: &'h [u8]) -> impl Iterator<Item = &'a [u8]> + 'h {
+        self.others.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
     /// Field lines so far.

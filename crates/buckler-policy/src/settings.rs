@@ -3,7 +3,10 @@
 //! Nothing here can be invalid: names are parsed into patterns, numbers carry their unit, references to
 //! secrets are references. The engine compiles this value once into its own tables.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use buckler_http::forwarding::TrustedProxies;
@@ -336,6 +339,10 @@ pub struct Content {
     pub max_ratio: u32,
     /// Bounds of a JSON document.
     pub json: Json,
+    /// Whether values must have the types that the contract says, without Pydantic's coercion.
+    pub strict: Stricter,
+    /// Whether members and parameters that the contract does not name are refused.
+    pub unknown_fields: Stricter,
 }
 
 /// A body without `Content-Type`.
@@ -372,6 +379,14 @@ pub struct Contract {
     pub coverage: Coverage,
     /// Findings that may stay.
     pub silence: Vec<Silence>,
+    /// Where the document is from. `None`: the app, if it can be asked.
+    pub source: Option<ContractSource>,
+    /// The document, once the host has it.
+    pub document: Option<Document>,
+    /// What becomes of requests that the document does not allow.
+    pub requests: Requests,
+    /// What becomes of requests for what the document does not list.
+    pub unlisted: Unlisted,
 }
 
 /// Routes that nothing protects.
@@ -394,7 +409,72 @@ pub struct Silence {
     pub reason: String,
 }
 
+/// An `OpenAPI` document as it was handed over. Cheap to clone; prints its size alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document(Arc<[u8]>);
+
+impl Document {
+    /// A document, unread.
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// As it was handed over.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Document({} bytes)", self.0.len())
+    }
+}
+
+/// `contract.source`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContractSource {
+    /// What the app says of itself.
+    App,
+    /// A file.
+    File(PathBuf),
+}
+
+/// `contract.requests`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requests {
+    /// Left to the app.
+    Off,
+    /// Refused or recorded.
+    Judged(Mode),
+}
+
+/// `contract.unlisted_routes`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlisted {
+    /// 404 or 405.
+    Refuse,
+    /// The app's own business.
+    Pass,
+}
+
+/// A rule that is stricter than the app's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stricter {
+    /// It refuses where the contract's requests are enforced.
+    Enforce,
+    /// It records.
+    Monitor,
+    /// It is not asked.
+    Off,
+}
+
 impl Contract {
+    /// Whether requests are to be held to what the app itself says.
+    pub fn asks_the_app(&self) -> bool {
+        self.requests != Requests::Off && matches!(self.source, None | Some(ContractSource::App))
+    }
+
     /// Takes where an app has its docs, beside what the policy names itself. The usual paths no longer count then: they
     /// may be operations of the app's own.
     pub fn learn_docs(&mut self, found: impl IntoIterator<Item = String>) {

@@ -51,7 +51,7 @@ fn what_this_release_does_not_enforce() {
         ("section", "[limits]\ndefault = [\"600/minute burst 100 per ip\"]"),
         ("sub-section", "[identity.tokens]\naccess = \"15m\""),
         ("list of tables", "[[route]]\nmatch = \"POST /users\"\n[[route]]\nmatch = \"GET /users\""),
-        ("key", "[content]\nunknown_fields = \"reject\""),
+        ("key", "[content]\ntrim = true"),
         ("misspelt", "[websockets]\nrate = 1"),
     ];
     assert_page!(page(cases.map(|(title, text)| (title, development(text)))));

@@ -1,13 +1,13 @@
 //! The compiled policy of one middleware, and how an exchange is opened.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use buckler_engine::{Context, Ended, Engine as Compiled, Opening, Reason};
 use buckler_http::connection::{Client, Connection};
-use buckler_policy::settings::Policy;
+use buckler_policy::settings::{ContractSource, Document, Policy};
 use buckler_tower::room::HoldBudget;
 use buckler_tower::{SystemTime, Time as _};
 use http::Method;
@@ -15,6 +15,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::error::PolicyError;
 use crate::exchange::{Exchange, Opened, Room};
 use crate::lines::Ready;
 use crate::message::{self, Kind};
@@ -32,7 +33,8 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Host {
     name: u64,
     judge: ArcSwap<Judge>,
-    policy: Policy,
+    /// With what has been learned of the app.
+    policy: Mutex<Policy>,
     budget: Arc<HoldBudget>,
     records: Arc<Records>,
 }
@@ -53,6 +55,10 @@ impl Judge {
 }
 
 impl Host {
+    fn policy(&self) -> MutexGuard<'_, Policy> {
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What judges now.
     pub(crate) fn judge(&self) -> Guard<Arc<Judge>> {
         self.judge.load()
@@ -98,9 +104,14 @@ impl Engine {
             judge: ArcSwap::from_pointee(Judge::new(py, &policy)?),
             budget: Arc::new(HoldBudget::new(HELD_BYTES)),
             records: Records::new(policy.log.clone()),
-            policy,
+            policy: Mutex::new(policy),
         };
-        Ok(Self { host: Arc::new(host), warnings })
+        let engine = Arc::clone(&host.judge().engine);
+        let named = matches!(host.policy().contract.source, Some(ContractSource::File(_)));
+        match engine.contract_fault().filter(|_| named) {
+            Some(why) => Err(PolicyError::new_err(format!("error: `contract.source`: {why}"))),
+            None => Ok(Self { host: Arc::new(host), warnings }),
+        }
     }
 
     /// What is weak or without effect in the policy, each with its place.
@@ -123,15 +134,25 @@ impl Engine {
     /// The environment that the policy is for.
     #[getter]
     fn environment(&self) -> &'static str {
-        self.host.policy.environment.as_str()
+        self.host.policy().environment.as_str()
     }
 
     /// Takes where the app has its documentation, beside the paths that the policy names.
     fn learn_docs(&self, py: Python<'_>, paths: Vec<String>) -> PyResult<()> {
-        let mut policy = self.host.policy.clone();
-        policy.contract.learn_docs(paths);
-        self.host.judge.store(Arc::new(Judge::new(py, &policy)?));
-        Ok(())
+        self.learn(py, |policy| policy.contract.learn_docs(paths)).map(drop)
+    }
+
+    /// Whether requests are to be held to what the app itself says.
+    #[getter]
+    fn asks_the_app(&self) -> bool {
+        self.host.policy().contract.asks_the_app()
+    }
+
+    /// Takes the app's OpenAPI document, JSON; `None` of one that makes none. Gives why it cannot be used, if it cannot.
+    fn learn_contract(&self, py: Python<'_>, document: Option<String>) -> PyResult<Option<String>> {
+        let document = document.map(|text| Document::new(text.into_bytes()));
+        let judge = self.learn(py, |policy| policy.contract.document = document)?;
+        Ok(judge.engine.contract_fault().map(str::to_owned))
     }
 
     /// Whether it was this engine that judged.
@@ -157,6 +178,18 @@ impl Engine {
 }
 
 impl Engine {
+    /// Judges by another policy from now on.
+    fn learn(&self, py: Python<'_>, learn: impl FnOnce(&mut Policy)) -> PyResult<Arc<Judge>> {
+        let changed = {
+            let mut policy = self.host.policy();
+            learn(&mut policy);
+            policy.clone()
+        };
+        let judge = Arc::new(Judge::new(py, &changed)?);
+        self.host.judge.store(Arc::clone(&judge));
+        Ok(judge)
+    }
+
     fn judge<'py>(
         &self,
         scope: &Bound<'py, PyDict>,

@@ -31,6 +31,8 @@ pub struct Route {
 pub struct Found<'c, 'p> {
     /// The route.
     pub route: &'c Route,
+    /// Its place among the routes of the contract.
+    pub at: usize,
     /// Values of its parameters, as they stand in the path.
     pub values: Vec<(&'c str, &'p str)>,
 }
@@ -97,7 +99,7 @@ impl Router {
         self.tree.walk(&segments, &mut Vec::new(), &mut matched);
         let plain = matched.into_iter().filter_map(|(at, values)| {
             let route = routes.get(at)?;
-            Some(Found { route, values: route.template.names().zip(values).collect() })
+            Some(Found { route, at, values: route.template.names().zip(values).collect() })
         });
         let (mut found, dynamic): (Vec<_>, Vec<_>) = plain.partition(|found| found.route.template.is_static());
         found.extend(self.matching(routes, path, false));
@@ -116,7 +118,7 @@ impl Router {
             let captures = expression.regex.captures(path)?;
             let route = routes.get(expression.route)?;
             let values = captures.iter().skip(1).map(|value| value.map_or("", |value| value.as_str()));
-            Some(Found { route, values: route.template.names().zip(values).collect() })
+            Some(Found { route, at: expression.route, values: route.template.names().zip(values).collect() })
         })
     }
 }

@@ -110,8 +110,9 @@ impl Engine {
             fields.push((header::CACHE_CONTROL, headers::NO_STORE.clone()));
         }
         if status == StatusCode::METHOD_NOT_ALLOWED {
-            // RFC 9110 §15.5.6 wants the field; what the app would take is not known here.
-            fields.push((header::ALLOW, HeaderValue::from_static("")));
+            // RFC 9110 §15.5.6 wants the field; without a contract, what the app would take is not known here.
+            let known = violation.allow.as_deref().and_then(|methods| HeaderValue::from_str(methods).ok());
+            fields.push((header::ALLOW, known.unwrap_or(HeaderValue::from_static(""))));
         }
         if violation.reason == Reason::Overloaded {
             fields.push((header::RETRY_AFTER, RETRY_AFTER));

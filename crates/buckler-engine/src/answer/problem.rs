@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::contract::faults::InputFault;
 use crate::reason::{self, Reason};
-use crate::stage::{BodyFault, Violation};
+use crate::stage::Violation;
 
 /// The media type of a refusal.
 pub(crate) const MEDIA_TYPE_TEXT: &str = "application/problem+json";
@@ -15,20 +16,7 @@ pub(crate) static MEDIA_TYPE: HeaderValue = HeaderValue::from_static(MEDIA_TYPE_
 /// Text, or FastAPI's list where its clients expect one.
 enum Detail<'a> {
     Text(&'a str),
-    List(Entry<'a>),
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    r#type: &'a str,
-    loc: (&'a str, u64),
-    msg: &'a str,
-}
-
-impl<'a> From<&'a BodyFault> for Detail<'a> {
-    fn from(fault: &'a BodyFault) -> Self {
-        Self::List(Entry { r#type: fault.kind, loc: ("body", fault.offset), msg: fault.message })
-    }
+    List(&'a [InputFault]),
 }
 
 /// Whether a client is told which policy key refused it.
@@ -43,7 +31,10 @@ pub(crate) enum Audience {
 /// The body of a refusal.
 pub(crate) fn of_violation(violation: &Violation, request_id: &str, audience: Audience) -> Bytes {
     let reason = violation.reason;
-    let detail = violation.body_fault.as_ref().map_or(Detail::Text(&violation.detail), Detail::from);
+    let detail = match violation.faults.as_slice() {
+        [] => Detail::Text(&violation.detail),
+        faults => Detail::List(faults),
+    };
     let policy_key = violation.key.filter(|_| audience == Audience::Developers);
     render(reason, reason.status(), reason.title(), detail, request_id, policy_key)
 }
@@ -75,7 +66,7 @@ fn render(
     out.extend_from_slice(br#","detail":"#);
     match detail {
         Detail::Text(text) => quote(&mut out, text),
-        Detail::List(entry) => write(&mut out, &[entry]),
+        Detail::List(faults) => write(&mut out, faults),
     }
     out.extend_from_slice(br#","code":"#);
     quote(&mut out, reason.code());
@@ -136,9 +127,8 @@ mod tests {
 
     #[test]
     fn a_fault_of_a_body_is_a_list_of_one() {
-        let fault = BodyFault { kind: "json_invalid", offset: 7, message: "a \"quoted\" word" };
-        let violation =
-            Violation { body_fault: Some(fault), ..Violation::fixed(Reason::ContractViolation, "not shown") };
+        let faults = vec![InputFault::at_byte("json_invalid", 7, "a \"quoted\" word")];
+        let violation = Violation { faults, ..Violation::fixed(Reason::ContractViolation, "not shown") };
         let body: Value = serde_json::from_slice(&of_violation(&violation, "id", Audience::Public)).unwrap();
         let expected = json!([{"type": "json_invalid", "loc": ["body", 7], "msg": "a \"quoted\" word"}]);
         assert_eq!((&body["detail"], body.get("policy_key")), (&expected, None));

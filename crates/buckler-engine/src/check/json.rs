@@ -2,8 +2,9 @@
 
 use buckler_inspect::json::JsonFault;
 
+use crate::contract::faults::InputFault;
 use crate::reason::Reason;
-use crate::stage::{BodyFault, Violation};
+use crate::stage::Violation;
 
 pub(crate) fn violation(fault: &JsonFault) -> Violation {
     // `json_invalid` is what Pydantic calls whatever its parser refuses, too.
@@ -28,7 +29,7 @@ pub(crate) fn violation(fault: &JsonFault) -> Violation {
         | JsonFault::InvalidEscape { .. } => ("json_invalid", "content.mode", "JSON decode error"),
     };
     Violation {
-        body_fault: Some(BodyFault { kind, offset: fault.offset(), message }),
+        faults: vec![InputFault::at_byte(kind, fault.offset(), message)],
         ..Violation::of(key, Reason::ContractViolation, message)
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod client;
 pub(crate) mod content;
+pub(crate) mod contract;
 pub(crate) mod cors;
 pub(crate) mod docs;
 pub(crate) mod framing;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use buckler_policy::settings::Policy;
+use buckler_policy::settings::{Document, Policy};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
@@ -27,6 +27,12 @@ pub struct AppFacts {
     pub openapi_url: Option<String>,
     /// Every path of documentation and of `OpenAPI` documents, those of mounted apps included.
     pub docs_paths: Vec<String>,
+    /// Its `OpenAPI` document, JSON; `None` of an app that makes none.
+    #[serde(default, skip_serializing)]
+    pub document: Option<String>,
+    /// Why it fails to make one.
+    #[serde(default, skip_serializing)]
+    pub document_fault: Option<String>,
     /// Where `debug=True` stands: `/` is the app itself, others are mounted in it.
     pub debug: Vec<String>,
     /// Whether the app brings a `CORSMiddleware`.
@@ -42,11 +48,15 @@ pub struct AppFacts {
 impl AppFacts {
     /// Says in the policy where the app's docs are, beside what the policy names itself (R10). Of an app that is of no
     /// known framework nothing is known, so the usual paths stay.
-    pub fn tell_docs(&self, policy: &mut Policy) {
-        if self.framework == "asgi" {
-            return;
+    ///
+    /// Its own document is what requests are held to, unless the policy names another.
+    pub fn tell(&self, policy: &mut Policy) {
+        if self.framework != "asgi" {
+            policy.contract.learn_docs(self.docs_paths.iter().cloned());
         }
-        policy.contract.learn_docs(self.docs_paths.iter().cloned());
+        if policy.contract.asks_the_app() {
+            policy.contract.document = self.document.as_ref().map(|text| Document::new(text.as_bytes()));
+        }
     }
 
     /// Why the app may not be served outside development (R09).

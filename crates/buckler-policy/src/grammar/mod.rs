@@ -3,6 +3,7 @@
 mod field;
 mod list;
 mod name;
+mod or_monitor;
 mod or_off;
 mod pair;
 mod policies;
@@ -15,6 +16,7 @@ mod written;
 pub(crate) use field::{FIELD_NAME, METHOD, field_name, field_value};
 pub(crate) use list::List;
 pub(crate) use name::{APP_TARGET, CIDR, HOST, LISTEN, MEDIA, ORIGIN, PATH, TEXT};
+pub(crate) use or_monitor::OrMonitor;
 pub(crate) use or_off::OrOff;
 pub(crate) use pair::CertificateAndKey;
 pub(crate) use policies::{csp, permissions, referrer, strict_transport};

@@ -4,15 +4,15 @@ use buckler_http::media::MediaRange;
 use buckler_inspect::coding::Coding;
 
 use super::{Section, section_mode};
-use crate::grammar::{Integer, List, MEDIA, OneOf, Size, Written};
+use crate::grammar::{Integer, List, MEDIA, OneOf, OrMonitor, Size, Written};
 use crate::key::{About, Key, Preset};
 use crate::reader::{Read, Reader};
-use crate::settings::{Content, Json, Mode, Untyped};
+use crate::settings::{Content, Json, Mode, Stricter, Untyped};
 
 pub(crate) static SECTION: Section = Section {
     path: "content",
     doc: "Request bodies.",
-    keys: &[&MODE, &MAX_BODY, &MAX_RATIO, &TYPES, &UNTYPED, &ENCODINGS],
+    keys: &[&MODE, &MAX_BODY, &MAX_RATIO, &TYPES, &UNTYPED, &ENCODINGS, &STRICT, &UNKNOWN_FIELDS],
 };
 
 pub(crate) static JSON: Section = Section {
@@ -107,6 +107,36 @@ pub(crate) static MAX_RATIO: Key<Integer<usize>> = Key {
     grammar: Integer { least: 1, most: 1_000_000, unit: "times" },
 };
 
+pub(crate) static STRICT: Key<OrMonitor> = Key {
+    about: About {
+        path: "content.strict",
+        doc: "Types without coercion: `true` takes a value only in the type that the contract says (`\"1\"` is no \
+              integer), `false` takes whatever Pydantic coerces, `\"monitor\"` takes it and records it. It acts where \
+              `contract.requests` does.",
+        preset: Preset::Always("\"monitor\""),
+        why: "clients of a running app may send what only coercion takes, and the log shows whether they do",
+        example: "true",
+        aliases: &["strict_types", "coercion", "coerce"],
+    },
+    grammar: OrMonitor,
+};
+
+pub(crate) static UNKNOWN_FIELDS: Key<OneOf<Stricter>> = Key {
+    about: About {
+        path: "content.unknown_fields",
+        doc: "Members of a JSON body, at every depth, and query parameters that the contract does not name: `reject` \
+              answers 422, `monitor` records them, `ignore` lets them pass. It acts where `contract.requests` does.",
+        preset: Preset::Always("\"monitor\""),
+        why: "models ignore what they do not know, until one day a model knows it (CWE-915); a client that sends more \
+              than it must is no attacker",
+        example: "\"reject\"",
+        aliases: &["extra", "extra_fields", "additional_properties", "unknown"],
+    },
+    grammar: OneOf {
+        words: &[("reject", Stricter::Enforce), ("monitor", Stricter::Monitor), ("ignore", Stricter::Off)],
+    },
+};
+
 pub(crate) static DEPTH: Key<Integer<usize>> = Key {
     about: About {
         path: "content.json.depth",
@@ -155,6 +185,8 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Content> {
     let depth = reader.read(&DEPTH);
     let keys = reader.read(&KEYS);
     let string = reader.read(&STRING);
+    let strict = reader.read(&STRICT);
+    let unknown_fields = reader.read(&UNKNOWN_FIELDS);
     let types_named = reader.is_set(&TYPES);
     Ok(Content {
         mode: mode?,
@@ -165,5 +197,7 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Content> {
         encodings: encodings?,
         max_ratio: u32::try_from(max_ratio?).unwrap_or(u32::MAX),
         json: Json { depth: depth?, keys: keys?, string: string? },
+        strict: strict?,
+        unknown_fields: unknown_fields?,
     })
 }

@@ -1,20 +1,25 @@
-//! `[contract]`: what the app says of itself, and to whom. Of its keys, this release has those of the docs and of the coverage.
+//! `[contract]`: what the app says of itself: to whom, what requests are held to it, and what has to hold of its routes.
+
+use std::path::PathBuf;
 
 use super::{Section, section_mode};
-use crate::grammar::{List, OneOf, PATH, SilencedFinding, Written};
+use crate::grammar::{Complaint, List, OneOf, PATH, SilencedFinding, Written};
 use crate::key::{About, Key, Preset};
 use crate::reader::{Read, Reader};
-use crate::settings::{Contract, Coverage, Docs, Mode};
+use crate::settings::{Contract, ContractSource, Coverage, Docs, Mode, Requests, Unlisted};
+use crate::sources::Host;
 
 pub(crate) static SECTION: Section = Section {
     path: "contract",
-    doc: "What the app tells about itself: who may read it, and what has to hold of its routes. `buckler contract` \
-          prints it whatever stands here.",
-    keys: &[&MODE, &DOCS, &DOCS_PATHS, &COVERAGE, &SILENCE],
+    doc: "What the app tells about itself in its OpenAPI document: who may read it, what requests are held to \
+          it, and what has to hold of its routes. `buckler contract` prints it whatever stands here.",
+    keys: &[&MODE, &DOCS, &DOCS_PATHS, &SOURCE, &REQUESTS, &UNLISTED, &COVERAGE, &SILENCE],
 };
 
-pub(crate) static MODE: Key<OneOf<Mode>> =
-    section_mode("contract.mode", "Whether a request for closed docs is refused or recorded.");
+pub(crate) static MODE: Key<OneOf<Mode>> = section_mode(
+    "contract.mode",
+    "Whether what this section refuses, closed docs and what `requests` enforces, is refused or recorded.",
+);
 
 /// What is written, before the environment decides.
 #[derive(Clone, Copy)]
@@ -83,6 +88,74 @@ pub(crate) static SILENCE: Key<List<SilencedFinding>> = Key {
     grammar: List { item: SilencedFinding, not_empty: None },
 };
 
+pub(crate) static SOURCE: Key<Written<ContractSource>> = Key {
+    about: About {
+        path: "contract.source",
+        doc: "The OpenAPI document (3.0 or 3.1, JSON) that requests are held to: `app`, the one that the app itself \
+              makes, its prefix and all that it knows of its models included; or a file, as `file:openapi.json`. A \
+              document is never fetched.",
+        preset: Preset::Unset("`\"app\"` under `buckler run` and in process; none under `buckler serve`"),
+        why: "FastAPI says of every operation what it takes; only an app that runs elsewhere cannot be asked",
+        example: "\"file:openapi.json\"",
+        aliases: &["openapi_file", "schema", "document", "spec"],
+    },
+    grammar: Written {
+        what: "a source of the contract",
+        words: "`\"app\"`, or a file as `\"file:openapi.json\"`",
+        read: source,
+    },
+};
+
+fn source(text: &str) -> Result<ContractSource, Complaint> {
+    if text == "app" {
+        return Ok(ContractSource::App);
+    }
+    match text.strip_prefix("file:") {
+        Some("") => Err(Complaint::new("the file has no name").help("write \"file:openapi.json\"")),
+        Some(path) => Ok(ContractSource::File(PathBuf::from(path))),
+        None if text.contains("://") => Err(Complaint::new("documents are not fetched")
+            .help("save it beside the policy and write \"file:openapi.json\"")),
+        None => Err(Complaint::new("neither \"app\" nor a file").help(format!("write \"file:{text}\""))),
+    }
+}
+
+pub(crate) static REQUESTS: Key<OneOf<Requests>> = Key {
+    about: About {
+        path: "contract.requests",
+        doc: "What becomes of a request that the contract does not allow: `enforce` answers 422 (415 for a media type, \
+              405 and 404 as `unlisted_routes` says), `monitor` records it, `off` leaves requests to the app. Judged \
+              are parameters, JSON bodies and the media types of bodies, as FastAPI reads them: what its models take, \
+              passes. Members of forms are left to the app.",
+        preset: Preset::Always("\"monitor\""),
+        why: "a validator that runs before a model's own rules may take what the contract does not show; the log says \
+              what enforcing would refuse",
+        example: "\"enforce\"",
+        aliases: &["request", "validate", "enforce", "validation"],
+    },
+    grammar: OneOf {
+        words: &[
+            ("enforce", Requests::Judged(Mode::Enforce)),
+            ("monitor", Requests::Judged(Mode::Monitor)),
+            ("off", Requests::Off),
+        ],
+    },
+};
+
+pub(crate) static UNLISTED: Key<OneOf<Unlisted>> = Key {
+    about: About {
+        path: "contract.unlisted_routes",
+        doc: "What the contract does not list: `refuse` answers 404, or 405 with `Allow` where only the method is \
+              missing; `pass` leaves it to the app. `HEAD` and `OPTIONS` of a listed path, WebSockets and the docs are \
+              no matter of the contract.",
+        preset: Preset::Unset("`\"refuse\"` for a contract from a file under `buckler serve`, else `\"pass\"`"),
+        why: "an app has routes that it does not list: mounts, hidden routes, redirects; a document that somebody hands \
+              over is what the service is meant to be",
+        example: "\"refuse\"",
+        aliases: &["unknown_routes", "shadow_routes", "unlisted"],
+    },
+    grammar: OneOf { words: &[("refuse", Unlisted::Refuse), ("pass", Unlisted::Pass)] },
+};
+
 pub(crate) fn read(reader: &mut Reader) -> Read<Contract> {
     let mode = reader.read_mode(&MODE);
     let docs = reader.read(&DOCS).map(|asked| match asked {
@@ -93,5 +166,25 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Contract> {
     let docs_paths = reader.read_optional(&DOCS_PATHS);
     let coverage = reader.read(&COVERAGE);
     let silence = reader.read(&SILENCE);
-    Ok(Contract { mode: mode?, docs: docs?, docs_paths: docs_paths?, coverage: coverage?, silence: silence? })
+    let source = reader.read_optional(&SOURCE);
+    let requests = reader.read(&REQUESTS);
+    let unlisted = reader.read_optional(&UNLISTED);
+    let source = source?;
+    let handed_over = reader.host == Host::Gateway && matches!(source, Some(ContractSource::File(_)));
+    let usual = if handed_over && !reader.is_set(&super::app::TARGET) { Unlisted::Refuse } else { Unlisted::Pass };
+    Ok(Contract {
+        mode: mode?,
+        docs: docs?,
+        docs_paths: docs_paths?,
+        source,
+        document: None,
+        requests: match requests? {
+            Requests::Off => Requests::Off,
+            // One switch at the top, or for the section, turns all of it to monitoring.
+            Requests::Judged(asked) => Requests::Judged(if mode? == Mode::Monitor { Mode::Monitor } else { asked }),
+        },
+        unlisted: unlisted?.unwrap_or(usual),
+        coverage: coverage?,
+        silence: silence?,
+    })
 }

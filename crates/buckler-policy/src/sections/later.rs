@@ -3,16 +3,11 @@
 //! Accepting such a key would be a control that is silently off, so each is refused by name.
 
 /// Sections and keys by path, with what they are for.
-pub(crate) const LATER: [(&str, &str); 25] = [
+pub(crate) const LATER: [(&str, &str); 20] = [
     ("bans", "temporary bans"),
-    ("content.strict", "types without coercion"),
     ("content.trim", "trimming of strings"),
-    ("content.unknown_fields", "unknown fields of a body"),
     ("contract.never_return", "fields that never leave"),
-    ("contract.requests", "enforcing the app's OpenAPI contract on requests"),
     ("contract.responses", "enforcing the app's OpenAPI contract on answers"),
-    ("contract.source", "contracts from files and URLs"),
-    ("contract.unlisted_routes", "routes that the contract does not list"),
     ("csrf", "protection of cookies against cross-site requests"),
     ("headers.cookies", "hardening of the app's cookies"),
     ("identity", "accounts, tokens and access rules"),

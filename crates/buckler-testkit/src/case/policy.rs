@@ -1,6 +1,12 @@
 //! The policy of a case.
 
+use std::path::Path;
+
+use buckler_policy::settings::{ContractSource, Document};
 use buckler_policy::{Host, Loaded, Override, Sources, Style};
+
+/// Where the documents are that policies of cases name.
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../cases");
 
 /// Reads a case's policy, for the gateway; `mode` replaces the mode over all.
 ///
@@ -12,5 +18,11 @@ pub fn load_policy(text: &str, mode: Option<&str>) -> Result<Loaded, String> {
         .into_iter()
         .collect();
     let sources = Sources::new(Host::Gateway).file("buckler.toml", text).overrides(overrides);
-    sources.load().map_err(|errors| errors.render(Style::Plain))
+    let mut loaded = sources.load().map_err(|errors| errors.render(Style::Plain))?;
+    if let Some(ContractSource::File(file)) = &loaded.policy.contract.source {
+        let path = Path::new(CASES).join(file);
+        let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        loaded.policy.contract.document = Some(Document::new(bytes));
+    }
+    Ok(loaded)
 }

@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments, wheel: Option<&Path>) -> Result<Exit, F
     };
     let app = arguments.app.is_some().then(|| look_at(&loaded, wheel)).transpose()?;
     if let Some(Ok(survey)) = &app {
-        survey.app.tell_docs(&mut loaded.policy);
+        survey.app.tell(&mut loaded.policy);
     }
     let app = app.map(|survey| survey.map(|survey| (coverage(&loaded, &survey), survey.app)));
     let controls = Engine::new(&loaded.policy).controls().to_vec();

@@ -129,7 +129,7 @@ fn fields(given: &[String]) -> Result<Vec<(&str, &str)>, Failure> {
         .collect()
 }
 
-fn head<'a>(method: &'a str, url: &Url<'a>, fields: &[(&str, &'a str)], length: Option<&'a str>) -> Head<'a> {
+fn head<'a>(method: &'a str, url: &Url<'a>, fields: &[(&'a str, &'a str)], length: Option<&'a str>) -> Head<'a> {
     let mut head = Head::new(method, url.target.as_bytes(), Version::Http11);
     let has = |wanted: &str| fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
     if !has("host") {

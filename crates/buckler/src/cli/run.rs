@@ -100,7 +100,7 @@ pub(super) fn run(arguments: Arguments, wheel: Option<&Path>) -> Result<Exit, Fa
     if loaded.policy.environment != Environment::Development {
         facts.deployable().map_err(Failure::usage)?;
     }
-    facts.tell_docs(&mut loaded.policy);
+    facts.tell(&mut loaded.policy);
     let coverage = coverage(&loaded, &survey);
     enforce(&loaded, &coverage)?;
     let app = App::Workers { target, facts: Box::new(survey.app), coverage: summary(&coverage), changes };

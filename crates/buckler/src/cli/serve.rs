@@ -1,10 +1,12 @@
 //! `buckler serve`
 
+use std::path::PathBuf;
+
 use buckler_gateway::upstream::Address;
 use clap::Args;
 
 use super::console::{Exit, Failure};
-use super::policy::{PolicyArguments, warn};
+use super::policy::{PolicyArguments, set, warn};
 use super::run::front;
 use crate::serving::{self, App};
 
@@ -21,6 +23,10 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     policy: PolicyArguments,
+
+    /// The OpenAPI document (JSON) that requests are held to, in place of `contract.source`
+    #[arg(long, value_name = "FILE")]
+    contract: Option<PathBuf>,
 
     /// Address to listen on, in place of those of the policy; may be repeated
     #[arg(long, value_name = "ADDR")]
@@ -39,7 +45,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .map(|text| text.parse())
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::usage(format_args!("--upstream: {error}")))?;
-    let source = arguments.policy.source(front(&arguments.listen, arguments.dev).collect())?;
+    let mut overrides: Vec<_> = front(&arguments.listen, arguments.dev).collect();
+    if let Some(file) = &arguments.contract {
+        // From the current folder, as every argument; the policy's own path begins at the policy.
+        let file = std::path::absolute(file)?;
+        overrides.push(set("contract.source", "--contract", format!("file:{}", file.display())));
+    }
+    let source = arguments.policy.source(overrides)?;
     let loaded = source.load()?;
     warn(&loaded);
     serving::serve(&loaded, source, App::Upstream(addresses), inherited)

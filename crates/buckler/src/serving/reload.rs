@@ -60,10 +60,10 @@ impl Reloads {
     async fn follow_app(&self) {
         let mut policy = self.policy.clone();
         if let Some(workers) = &self.workers {
-            workers.tell_docs(&mut policy);
+            workers.tell_app(&mut policy);
         }
         if let Err(error) = self.reloader.reload(&policy).await {
-            self.tell(&format!("the paths of the app's docs stay as they were: {error}"), Severity::Error);
+            self.tell(&format!("the contract and the docs of the app stay as they were: {error}"), Severity::Error);
         }
     }
 
@@ -94,7 +94,7 @@ impl Reloads {
             if policy.environment != Environment::Development {
                 workers.deployable().map_err(|fault| one(&fault))?;
             }
-            workers.tell_docs(&mut policy);
+            workers.tell_app(&mut policy);
         }
         let reloaded = self.reloader.reload(&policy).await.map_err(|error| one(&error))?;
 

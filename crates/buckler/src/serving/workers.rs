@@ -61,11 +61,11 @@ impl Workers {
         self.0.deployable()
     }
 
-    /// Says in the policy where the docs of the app are, as it serves now and as it is about to.
-    pub(super) fn tell_docs(&self, policy: &mut Policy) {
+    /// Tells the policy what the app is, as it serves now and as it is about to.
+    pub(super) fn tell_app(&self, policy: &mut Policy) {
         let next = self.0.app().borrow().clone();
         for app in self.0.apps().into_iter().chain(next) {
-            app.tell_docs(policy);
+            app.tell(policy);
         }
     }
 

@@ -4,7 +4,15 @@ import json
 import sys
 from typing import Any
 
-from buckler_worker.applications import DOCS, FASTAPI, applications, docs_paths, is_a, layers
+from buckler_worker.applications import (
+    DOCS,
+    FASTAPI,
+    applications,
+    docs_paths,
+    document,
+    is_a,
+    layers,
+)
 from buckler_worker.reports import StartError
 from buckler_worker.target import described
 from buckler_worker.words import short
@@ -21,6 +29,7 @@ def facts(app: object) -> dict[str, object]:
         "framework": ("fastapi" if is_a(type(main), FASTAPI) else "starlette" if found else "asgi"),
         **{name: value if isinstance(value, str) else None for name, value in told.items()},
         "docs_paths": docs_paths(app),
+        **contract_facts(app),
         "debug": [at or "/" for at, each in found if getattr(each, "debug", False)],
         "own_cors": has_cors(app, found),
         "python": ".".join(map(str, sys.version_info[:3])),
@@ -29,15 +38,25 @@ def facts(app: object) -> dict[str, object]:
 
 def contract(app: object, target: str) -> str:
     """Give the app's OpenAPI document, whoever may read it from outside."""
-    for at, each in applications(app):
-        if not at and is_a(type(each), FASTAPI):
-            try:
-                return json.dumps(each.openapi(), allow_nan=False, indent=2)
-            except Exception as error:  # noqa: BLE001 - whatever a model raises is reported
-                message = f"the OpenAPI document of `{target}` cannot be made: {described(error)}"
-                raise StartError("contract_failed", message, cause=error) from None
-    message = f"`{target}` is no FastAPI application, and no other has an OpenAPI document"
-    raise StartError("no_contract", message)
+    try:
+        made = document(app)
+    except Exception as error:  # noqa: BLE001 - whatever a model raises is reported
+        message = f"the OpenAPI document of `{target}` cannot be made: {described(error)}"
+        raise StartError("contract_failed", message, cause=error) from None
+    if made is None:
+        message = f"`{target}` is no FastAPI application, and no other has an OpenAPI document"
+        raise StartError("no_contract", message)
+    return json.dumps(made, allow_nan=False, indent=2)
+
+
+def contract_facts(app: object) -> dict[str, str | None]:
+    """Give the document that requests are held to, or why the app fails to make it."""
+    try:
+        made = document(app)
+        text = None if made is None else json.dumps(made, allow_nan=False)
+    except Exception as error:  # noqa: BLE001 - whatever a model raises is reported
+        return {"document": None, "document_fault": described(error)}
+    return {"document": text, "document_fault": None}
 
 
 def documents(found: list[object]) -> list[dict[str, str]]:

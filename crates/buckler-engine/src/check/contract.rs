@@ -1,0 +1,210 @@
+//! The request as the app's contract allows it: a path and a method that are listed, parameters, the body's type.
+//!
+//! Rules, in order:
+//! 1. A path is looked for as the app's router would: decoded once, behind where the app stands, with or without the
+//!    slash that Starlette redirects to.
+//! 2. What is not listed is refused or passed, as the policy says. `HEAD` and `OPTIONS` of a listed path pass: the app
+//!    answers them or not, and a preflight of its own sharing is one of them.
+//! 3. Parameters have to be what one of the operations takes.
+//! 4. A body has to have a type that the operation takes; one that must be there must be announced.
+//!
+//! The body itself is judged at its end; see `contract::body`.
+
+use buckler_http::head::Head;
+use buckler_http::media::{MediaRange, MediaType};
+use buckler_http::target::Target;
+use buckler_policy::settings::{Mode, Unlisted};
+use buckler_schema::{Body, Found, MediaKind};
+use smallvec::SmallVec;
+
+use crate::check::content::Announced;
+use crate::contract::asked::Asked;
+use crate::contract::body::BodyContract;
+use crate::contract::faults::{BODY, InputFault, Step, violation};
+use crate::contract::{At, Compiled, ContractRules, Matched, Reading, parameters};
+use crate::reason::Reason;
+use crate::stage::Violation;
+
+/// What both readings say of a head.
+pub(crate) struct Verdict {
+    /// The operations that it may be for, by what requests are held to.
+    pub(crate) held: Result<Matched, Violation>,
+    /// By what is only written down.
+    pub(crate) stricter: Result<(), Violation>,
+}
+
+impl Verdict {
+    fn unjudged() -> Self {
+        Self { held: Ok(Matched::new()), stricter: Ok(()) }
+    }
+
+    fn refused(violation: Violation) -> Self {
+        Self { held: Err(violation), stricter: Ok(()) }
+    }
+}
+
+pub(crate) fn check(rules: &ContractRules, head: &Head<'_>, target: &Target<'_>, announced: &Announced<'_>) -> Verdict {
+    let compiled = match rules {
+        ContractRules::Off(_) => return Verdict::unjudged(),
+        ContractRules::Undecidable(_) => {
+            let detail = "there is no contract that the request could be held to";
+            return Verdict::refused(Violation::of("contract.requests", Reason::InternalError, detail));
+        }
+        ContractRules::Judged(_, compiled) => compiled,
+    };
+    // The handshake of a WebSocket is a GET that no document lists.
+    if is_websocket(head) {
+        return Verdict::unjudged();
+    }
+    match Asked::of(head, target) {
+        Some(asked) => judge(compiled, head, &asked, announced),
+        None => Verdict::unjudged(),
+    }
+}
+
+/// What the body's inspector has to do for the contract.
+pub(crate) fn body(rules: &ContractRules, matched: &Matched, announced: &Announced<'_>) -> Option<Box<BodyContract>> {
+    let (ContractRules::Judged(mode, compiled), Announced::Json(media, _)) = (rules, announced) else { return None };
+    let mut operations: SmallVec<[(At, usize); 1]> = SmallVec::new();
+    let mut is_required = true;
+    for &at in matched {
+        // An operation that says nothing of a body takes any: the app does not read it.
+        let body = compiled.held.operation(at)?.body.as_ref()?;
+        let known = position(body, media)?;
+        is_required &= body.is_required;
+        operations.push((at, known));
+    }
+    let judged = operations.iter().any(|&(at, known)| {
+        let body = compiled.held.operation(at).and_then(|operation| operation.body.as_ref());
+        body.and_then(|body| body.media.get(known)).is_some_and(|media| media.schema.is_some())
+    });
+    judged.then(|| Box::new(BodyContract::new(*mode, compiled, operations, is_required)))
+}
+
+fn is_websocket(head: &Head<'_>) -> bool {
+    use buckler_http::head::Field;
+    head.first(Field::Upgrade).is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"))
+}
+
+fn judge(compiled: &Compiled, head: &Head<'_>, asked: &Asked, announced: &Announced<'_>) -> Verdict {
+    let document = &compiled.held.document;
+    let root_path = std::str::from_utf8(head.root_path()).unwrap_or_default();
+    let mut found = Vec::new();
+    for path in asked.paths(root_path, &document.base_paths) {
+        found = document.candidates(path);
+        if !found.is_empty() {
+            break;
+        }
+    }
+    if found.is_empty() {
+        return match compiled.unlisted {
+            Unlisted::Refuse if !is_redirected(compiled, asked, root_path) => Verdict::refused(unlisted()),
+            Unlisted::Refuse | Unlisted::Pass => Verdict::unjudged(),
+        };
+    }
+    let method = head.method();
+    let asked_for: Vec<(At, &Found<'_, '_>)> = found
+        .iter()
+        .filter_map(|found| {
+            let operation = found.route.operations.iter().position(|operation| operation.method == method)?;
+            Some((At { route: found.at, operation }, found))
+        })
+        .collect();
+    if asked_for.is_empty() {
+        return match compiled.unlisted {
+            Unlisted::Refuse if !matches!(method, "HEAD" | "OPTIONS") => Verdict::refused(no_method(&found)),
+            Unlisted::Refuse | Unlisted::Pass => Verdict::unjudged(),
+        };
+    }
+    let held = taken(compiled, &compiled.held, &asked_for, asked, head, announced);
+    let stricter = match (&held, &compiled.stricter) {
+        (Ok(_), Some(reading)) => taken(compiled, reading, &asked_for, asked, head, announced).map(drop),
+        _ => Ok(()),
+    };
+    Verdict { held, stricter }
+}
+
+/// The operations that take the request.
+fn taken(
+    compiled: &Compiled,
+    reading: &Reading,
+    asked_for: &[(At, &Found<'_, '_>)],
+    asked: &Asked,
+    head: &Head<'_>,
+    announced: &Announced<'_>,
+) -> Result<Matched, Violation> {
+    let mut matched = Matched::new();
+    let mut first = None;
+    for (at, found) in asked_for {
+        let Some(operation) = reading.operation(*at) else { continue };
+        let faults = parameters::judge(reading, &compiled.known, operation, &found.values, asked, head);
+        let verdict =
+            if faults.is_empty() { body_type(operation.body.as_ref(), announced) } else { Err(violation(faults)) };
+        match verdict {
+            Ok(()) => matched.push(*at),
+            Err(violation) => drop(first.get_or_insert(violation)),
+        }
+    }
+    match first {
+        Some(violation) if matched.is_empty() => Err(violation),
+        _ => Ok(matched),
+    }
+}
+
+fn body_type(body: Option<&Body>, announced: &Announced<'_>) -> Result<(), Violation> {
+    // What an operation does not speak of, the app does not read.
+    let Some(body) = body.filter(|body| !body.media.is_empty()) else { return Ok(()) };
+    match announced {
+        Announced::Nothing if body.is_required => {
+            Err(violation(vec![InputFault::missing(vec![Step::Name(BODY.into())])]))
+        }
+        Announced::Nothing | Announced::Untyped => Ok(()),
+        Announced::Typed(media) | Announced::Json(media, _) => match position(body, media) {
+            Some(_) => Ok(()),
+            None => {
+                let detail = "the operation does not take this media type";
+                Err(Violation::of("contract.requests", Reason::UnsupportedMediaType, detail))
+            }
+        },
+    }
+}
+
+/// Which of the body's types it is. What is JSON by its suffix is read by `FastAPI` as JSON.
+fn position(body: &Body, media: &MediaType<'_>) -> Option<usize> {
+    let covers = |range: &str| MediaRange::parse(range).is_ok_and(|range| range.covers(media));
+    let by_range = body.media.iter().position(|known| covers(&known.range));
+    by_range.or_else(|| body.media.iter().position(|known| media.is_json() && known.kind == MediaKind::Json))
+}
+
+/// Whether the path with a slash more or less is listed: Starlette sends its clients there.
+fn is_redirected(compiled: &Compiled, asked: &Asked, root_path: &str) -> bool {
+    let document = &compiled.held.document;
+    asked.paths(root_path, &document.base_paths).any(|path| {
+        let other = match path.strip_suffix('/') {
+            Some(shorter) => shorter.to_owned(),
+            None => format!("{path}/"),
+        };
+        !document.candidates(&other).is_empty()
+    })
+}
+
+fn unlisted() -> Violation {
+    Violation::of("contract.unlisted_routes", Reason::NotFound, "there is nothing at this path")
+}
+
+fn no_method(found: &[Found<'_, '_>]) -> Violation {
+    let mut methods: Vec<&str> =
+        found.iter().flat_map(|found| &found.route.operations).map(|operation| operation.method).collect();
+    methods.sort_unstable();
+    methods.dedup();
+    let detail = "the path is listed, the method is not";
+    Violation {
+        allow: Some(methods.join(", ")),
+        ..Violation::of("contract.unlisted_routes", Reason::MethodNotAllowed, detail)
+    }
+}
+
+/// Whether a body has to be kept for the contract before the app may see it.
+pub(crate) fn holds(contract: Option<&BodyContract>) -> bool {
+    contract.is_some_and(|contract| contract.mode() == Mode::Enforce)
+}

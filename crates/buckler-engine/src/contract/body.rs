@@ -1,0 +1,112 @@
+//! A JSON body, kept until its end and then held to its schema.
+
+use std::sync::Arc;
+
+use buckler_policy::settings::Mode;
+use buckler_schema::SchemaId;
+use serde_json::Value;
+use smallvec::SmallVec;
+
+use super::faults::{BODY, InputFault, MOST_FAULTS, Step, violation};
+use super::{At, Compiled, Reading};
+use crate::stage::{Finding, Stage, Violation};
+
+/// Bytes that a value takes in memory beside its text, at most: itself, and its place in a list or an object that has
+/// grown by doubling.
+const VALUE_BYTES: usize = 160;
+
+/// The body of one request, on its way.
+#[derive(Debug)]
+pub(crate) struct BodyContract {
+    mode: Mode,
+    compiled: Arc<Compiled>,
+    /// Operations that the body may be for, with the place of its media type in each.
+    operations: SmallVec<[(At, usize); 1]>,
+    is_required: bool,
+    text: Vec<u8>,
+    values: usize,
+}
+
+/// What is said of a body at its end.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// By what requests are held to.
+    pub(crate) held: Result<(), Violation>,
+    /// By what is only written down.
+    pub(crate) stricter: Result<(), Violation>,
+}
+
+impl BodyContract {
+    pub(crate) fn new(
+        mode: Mode,
+        compiled: &Arc<Compiled>,
+        operations: SmallVec<[(At, usize); 1]>,
+        is_required: bool,
+    ) -> Self {
+        Self { mode, compiled: Arc::clone(compiled), operations, is_required, text: Vec::new(), values: 0 }
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Takes the next piece of the text, expanded.
+    pub(crate) fn take(&mut self, piece: &[u8]) {
+        self.text.extend_from_slice(piece);
+        // Each value but the first of its list or object has a comma before it.
+        self.values += memchr::memchr3_iter(b',', b'[', b'{', piece).count();
+    }
+
+    /// Bytes that judging takes, at most.
+    pub(crate) fn memory(&self) -> usize {
+        self.text.capacity().saturating_add(self.values.saturating_mul(VALUE_BYTES))
+    }
+
+    /// Judges the whole text.
+    pub(crate) fn finish(self) -> Verdict {
+        if self.text.iter().all(u8::is_ascii_whitespace) {
+            let missing = || Err(violation(vec![InputFault::missing(vec![Step::Name(BODY.into())])]));
+            return Verdict { held: if self.is_required { missing() } else { Ok(()) }, stricter: Ok(()) };
+        }
+        let value: Value = match serde_json::from_slice(&self.text) {
+            Ok(value) => value,
+            Err(_) => return Verdict { held: Err(unreadable()), stricter: Ok(()) },
+        };
+        // What the stricter reading takes, the other takes, too.
+        let stricter = self.compiled.stricter.as_ref();
+        if stricter.is_some_and(|reading| self.is_taken(reading, &value)) {
+            return Verdict { held: Ok(()), stricter: Ok(()) };
+        }
+        if !self.is_taken(&self.compiled.held, &value) {
+            return Verdict { held: Err(self.violation(&self.compiled.held, value)), stricter: Ok(()) };
+        }
+        let stricter = stricter.map_or(Ok(()), |reading| Err(self.violation(reading, value)));
+        Verdict { held: Ok(()), stricter }
+    }
+
+    fn schemas<'c>(&'c self, reading: &'c Reading) -> impl Iterator<Item = Option<SchemaId>> + 'c {
+        self.operations.iter().map(|&(at, media)| reading.operation(at)?.body.as_ref()?.media.get(media)?.schema)
+    }
+
+    /// Whether one of the operations takes the value; one that says nothing of it takes any.
+    fn is_taken(&self, reading: &Reading, value: &Value) -> bool {
+        self.schemas(reading).any(|schema| schema.is_none_or(|schema| reading.document.is_valid(schema, value.clone())))
+    }
+
+    fn violation(&self, reading: &Reading, value: Value) -> Violation {
+        let schema = self.schemas(reading).flatten().next();
+        let found = schema.map(|schema| reading.document.violations(schema, value, MOST_FAULTS)).unwrap_or_default();
+        let begin = [Step::Name(BODY.into())];
+        violation(found.iter().map(|found| self.compiled.known.fault(&begin, found)).collect())
+    }
+}
+
+/// What cannot be read cannot be held to anything.
+pub(crate) fn unreadable() -> Violation {
+    violation(vec![InputFault::at_byte("json_invalid", 0, "JSON decode error")])
+}
+
+/// What the stage says.
+pub(crate) fn finding(stage: Stage, violation: Violation) -> Box<Finding> {
+    Box::new(Finding { stage, violation })
+}

@@ -1,0 +1,146 @@
+//! The app's `OpenAPI` document, as the policy holds requests to it.
+//!
+//! A document is compiled in up to two readings: the one that requests are held to, and a stricter one whose findings
+//! are only written down. What the stricter one takes, the other takes, too; so a request that is as it should be is
+//! judged once.
+//!
+//! | module | holds |
+//! |---|---|
+//! | here | the compiled document, and why there may be none |
+//! | `asked` | a request as the app's router and parameters read it |
+//! | `parameters` | path, query, header and cookie against their schemas |
+//! | `body` | a JSON body, kept until its end |
+//! | `faults` | what is wrong, in the shape that `FastAPI`'s clients know |
+//!
+//! The stage itself stands with the others, in `check/contract.rs`.
+
+pub(crate) mod asked;
+pub(crate) mod body;
+pub(crate) mod faults;
+pub(crate) mod parameters;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use buckler_policy::settings::{Mode, Policy, Requests, Stricter, Unlisted};
+use buckler_schema::{Contract, Limits, Operation};
+use smallvec::SmallVec;
+
+use faults::KnownNames;
+
+/// What requests are held to.
+#[derive(Debug)]
+pub(crate) enum ContractRules {
+    /// Nothing: switched off, or there is nothing to hold them to and nobody said that there must be.
+    Off(WhyOff),
+    /// A document.
+    Judged(Mode, Arc<Compiled>),
+    /// The policy wants a document and there is none that can be used: nothing can be decided, so nothing passes.
+    Undecidable(String),
+}
+
+/// Why requests are held to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WhyOff {
+    /// The policy says so.
+    Policy,
+    /// There is no document.
+    NoDocument,
+    /// The document cannot be used, and is only monitored.
+    Refused(String),
+}
+
+/// A document, compiled as the policy reads it.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) held: Reading,
+    /// Of the same document, so routes and operations stand at the same places.
+    pub(crate) stricter: Option<Reading>,
+    pub(crate) known: KnownNames,
+    pub(crate) unlisted: Unlisted,
+}
+
+/// One reading of the document.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) document: Contract,
+    pub(crate) names: Names,
+}
+
+/// What becomes of names that the document does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    Open,
+    Closed,
+}
+
+/// Where an operation stands in the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) route: usize,
+    pub(crate) operation: usize,
+}
+
+/// Operations that a request may be for. More than one only where templates overlap, and then what one of them takes
+/// passes: which of them the app takes depends on the order of its routes. None: the document does not list it.
+pub(crate) type Matched = SmallVec<[At; 1]>;
+
+impl Reading {
+    pub(crate) fn operation(&self, at: At) -> Option<&Operation> {
+        self.document.routes.get(at.route)?.operations.get(at.operation)
+    }
+}
+
+impl ContractRules {
+    pub(crate) fn compile(policy: &Policy) -> Self {
+        let Requests::Judged(mode) = policy.contract.requests else { return Self::Off(WhyOff::Policy) };
+        let Some(document) = &policy.contract.document else {
+            return match mode {
+                Mode::Enforce => Self::Undecidable("there is no document to hold requests to".to_owned()),
+                Mode::Monitor => Self::Off(WhyOff::NoDocument),
+            };
+        };
+        match (Compiled::new(document.as_bytes(), policy), mode) {
+            (Ok(compiled), mode) => Self::Judged(mode, Arc::new(compiled)),
+            (Err(refused), Mode::Enforce) => Self::Undecidable(refused),
+            (Err(refused), Mode::Monitor) => Self::Off(WhyOff::Refused(refused)),
+        }
+    }
+
+    /// Whether it refuses.
+    pub(crate) fn mode(&self) -> Mode {
+        match self {
+            Self::Off(_) => Mode::Monitor,
+            Self::Judged(mode, _) => *mode,
+            Self::Undecidable(_) => Mode::Enforce,
+        }
+    }
+
+    /// Why the document, if there is one, is not used.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        match self {
+            Self::Undecidable(why) | Self::Off(WhyOff::Refused(why)) => Some(why),
+            Self::Off(_) | Self::Judged(..) => None,
+        }
+    }
+}
+
+impl Compiled {
+    fn new(document: &[u8], policy: &Policy) -> Result<Self, String> {
+        let (strict, names) = (policy.content.strict, policy.content.unknown_fields);
+        let is = |rule: Stricter| rule == Stricter::Enforce;
+        let held = read(document, is(strict), is(names))?;
+        let watches = strict == Stricter::Monitor || names == Stricter::Monitor;
+        let asked = |rule: Stricter| rule != Stricter::Off;
+        let stricter = if watches { Some(read(document, asked(strict), asked(names))?) } else { None };
+        let known = KnownNames::of(document);
+        Ok(Self { held, stricter, known, unlisted: policy.contract.unlisted })
+    }
+}
+
+fn read(document: &[u8], _is_strict: bool, is_closed: bool) -> Result<Reading, String> {
+    let names = if is_closed { Names::Closed } else { Names::Open };
+    let document = Contract::compile(document, &Limits::default()).map_err(|refused| refused.to_string())?;
+    Ok(Reading { document, names })
+}
