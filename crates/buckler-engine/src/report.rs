@@ -168,7 +168,14 @@ fn docs(policy: &Policy) -> Control {
 fn contract(policy: &Policy, rules: &ContractRules) -> Control {
     let (state, detail) = match rules {
         ContractRules::Off(WhyOff::Policy) => (State::Off, "requests are left to the app".to_owned()),
+        ContractRules::Off(WhyOff::NoDocument) if policy.contract.asks_the_app() => {
+            (State::Off, "no OpenAPI document is known: under `run` and in process it is the app's own".to_owned())
+        }
         ContractRules::Off(WhyOff::NoDocument) => (State::Off, "there is no OpenAPI document".to_owned()),
+        ContractRules::Undecidable(_) if policy.contract.asks_the_app() && policy.contract.document.is_none() => {
+            let detail = "by the app's own OpenAPI document; without one every request is refused";
+            (State::Enforced, detail.to_owned())
+        }
         ContractRules::Off(WhyOff::Refused(why)) => (State::Off, format!("the document cannot be used: {why}")),
         ContractRules::Undecidable(why) => (State::Enforced, format!("every request is refused: {why}")),
         ContractRules::Judged(mode, compiled) => {

@@ -21,7 +21,7 @@ use crate::check::content::Announced;
 use crate::contract::asked::Asked;
 use crate::contract::body::BodyContract;
 use crate::contract::faults::{BODY, InputFault, Step, violation};
-use crate::contract::{At, Compiled, ContractRules, Matched, Reading, parameters};
+use crate::contract::{At, Compiled, ContractRules, Matched, ReadDocument, parameters};
 use crate::reason::Reason;
 use crate::stage::Violation;
 
@@ -116,18 +116,22 @@ fn judge(compiled: &Compiled, head: &Head<'_>, asked: &Asked, announced: &Announ
             Unlisted::Refuse | Unlisted::Pass => Verdict::unjudged(),
         };
     }
-    let held = taken(compiled, &compiled.held, &asked_for, asked, head, announced);
-    let stricter = match (&held, &compiled.stricter) {
-        (Ok(_), Some(reading)) => taken(compiled, reading, &asked_for, asked, head, announced).map(drop),
-        _ => Ok(()),
-    };
-    Verdict { held, stricter }
+    let by = |reading: &ReadDocument| taken(reading, &asked_for, asked, head, announced);
+    let Some(stricter) = &compiled.stricter else { return Verdict { held: by(&compiled.held), stricter: Ok(()) } };
+    match (by(stricter), asked_for.len()) {
+        // What the stricter reading takes, the other takes, too.
+        (Ok(matched), 1) => Verdict { held: Ok(matched), stricter: Ok(()) },
+        (stricter, _) => {
+            let held = by(&compiled.held);
+            let stricter = if held.is_ok() { stricter.map(drop) } else { Ok(()) };
+            Verdict { held, stricter }
+        }
+    }
 }
 
 /// The operations that take the request.
 fn taken(
-    compiled: &Compiled,
-    reading: &Reading,
+    reading: &ReadDocument,
     asked_for: &[(At, &Found<'_, '_>)],
     asked: &Asked,
     head: &Head<'_>,
@@ -137,7 +141,7 @@ fn taken(
     let mut first = None;
     for (at, found) in asked_for {
         let Some(operation) = reading.operation(*at) else { continue };
-        let faults = parameters::judge(reading, &compiled.known, operation, &found.values, asked, head);
+        let faults = parameters::judge(reading, operation, &found.values, asked, head);
         let verdict =
             if faults.is_empty() { body_type(operation.body.as_ref(), announced) } else { Err(violation(faults)) };
         match verdict {

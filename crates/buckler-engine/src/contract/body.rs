@@ -7,8 +7,8 @@ use buckler_schema::SchemaId;
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use super::faults::{BODY, InputFault, MOST_FAULTS, Step, violation};
-use super::{At, Compiled, Reading};
+use super::faults::{BODY, InputFault, MOST_FAULTS, Step, fault, violation};
+use super::{At, Compiled, ReadDocument};
 use crate::stage::{Finding, Stage, Violation};
 
 /// Bytes that a value takes in memory beside its text, at most: itself, and its place in a list or an object that has
@@ -84,20 +84,20 @@ impl BodyContract {
         Verdict { held: Ok(()), stricter }
     }
 
-    fn schemas<'c>(&'c self, reading: &'c Reading) -> impl Iterator<Item = Option<SchemaId>> + 'c {
+    fn schemas<'c>(&'c self, reading: &'c ReadDocument) -> impl Iterator<Item = Option<SchemaId>> + 'c {
         self.operations.iter().map(|&(at, media)| reading.operation(at)?.body.as_ref()?.media.get(media)?.schema)
     }
 
     /// Whether one of the operations takes the value; one that says nothing of it takes any.
-    fn is_taken(&self, reading: &Reading, value: &Value) -> bool {
+    fn is_taken(&self, reading: &ReadDocument, value: &Value) -> bool {
         self.schemas(reading).any(|schema| schema.is_none_or(|schema| reading.document.is_valid(schema, value.clone())))
     }
 
-    fn violation(&self, reading: &Reading, value: Value) -> Violation {
+    fn violation(&self, reading: &ReadDocument, value: Value) -> Violation {
         let schema = self.schemas(reading).flatten().next();
         let found = schema.map(|schema| reading.document.violations(schema, value, MOST_FAULTS)).unwrap_or_default();
         let begin = [Step::Name(BODY.into())];
-        violation(found.iter().map(|found| self.compiled.known.fault(&begin, found)).collect())
+        violation(found.iter().map(|found| fault(&begin, found)).collect())
     }
 }
 

@@ -1,23 +1,15 @@
 //! What is wrong with an input, in the shape that `FastAPI`'s clients know, and without anything that was sent.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use buckler_schema::{Location, Violation as Found};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::reason::Reason;
 use crate::stage::Violation;
 
 /// Faults that one answer lists: enough to mend a form, and a bound for whoever sends thousands.
 pub(crate) const MOST_FAULTS: usize = 10;
-
-/// Longer names are nobody's.
-const LONGEST_NAME: usize = 128;
-
-/// Stands for a name that the client has chosen.
-const ANY_NAME: &str = "*";
 
 /// One entry of the list that a 422 carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,54 +82,22 @@ fn shown(loc: &[Step]) -> String {
     steps.collect::<Vec<_>>().join(".")
 }
 
-/// Names of members that the document has anywhere: only these are told back.
-#[derive(Debug, Default)]
-pub(crate) struct KnownNames(HashSet<Box<str>>);
+/// What a schema says against a value that stands at `begin`.
+pub(crate) fn fault(begin: &[Step], found: &Found) -> InputFault {
+    let mut loc = begin.to_vec();
+    loc.extend(found.place.split('/').skip(1).take(MOST_STEPS).map(step));
+    InputFault { kind: found.kind.into(), loc, message: found.message.clone() }
+}
 
-impl KnownNames {
-    /// Of a document that has been compiled, and so is bounded in size and depth.
-    pub(crate) fn of(document: &[u8]) -> Self {
-        let mut known = Self::default();
-        let document: Value = serde_json::from_slice(document).unwrap_or_default();
-        let mut open = vec![&document];
-        while let Some(value) = open.pop() {
-            match value {
-                Value::Object(members) => {
-                    for (name, member) in members {
-                        if let (true, Value::Object(properties)) = (name == "properties", member) {
-                            known.0.extend(
-                                properties.keys().filter(|name| name.len() <= LONGEST_NAME).map(|n| n.as_str().into()),
-                            );
-                        }
-                        open.push(member);
-                    }
-                }
-                Value::Array(items) => open.extend(items),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-            }
-        }
-        known
+/// A token of a JSON pointer (RFC 6901).
+fn step(token: &str) -> Step {
+    if token.len() <= LONGEST_INDEX
+        && token.bytes().all(|b| b.is_ascii_digit())
+        && let Ok(at) = token.parse()
+    {
+        return Step::Index(at);
     }
-
-    /// What a schema says against a value that stands at `begin`.
-    pub(crate) fn fault(&self, begin: &[Step], found: &Found) -> InputFault {
-        let mut loc = begin.to_vec();
-        loc.extend(found.place.split('/').skip(1).take(MOST_STEPS).map(|step| self.step(step)));
-        let (kind, message) = worded(found);
-        InputFault { kind, loc, message }
-    }
-
-    /// A token of a JSON pointer (RFC 6901).
-    fn step(&self, token: &str) -> Step {
-        if token.len() <= LONGEST_INDEX
-            && token.bytes().all(|b| b.is_ascii_digit())
-            && let Ok(at) = token.parse()
-        {
-            return Step::Index(at);
-        }
-        let name = token.replace("~1", "/").replace("~0", "~");
-        Step::Name(if self.0.contains(name.as_str()) { name.into() } else { ANY_NAME.into() })
-    }
+    Step::Name(token.replace("~1", "/").replace("~0", "~").into())
 }
 
 /// Deeper places are told as far as this.
@@ -145,7 +105,3 @@ const MOST_STEPS: usize = 64;
 
 /// Digits of the largest index that a body within any bound can have.
 const LONGEST_INDEX: usize = 12;
-
-fn worded(found: &Found) -> (Cow<'static, str>, Cow<'static, str>) {
-    (found.keyword.clone().into(), found.what.clone().into())
-}

@@ -24,10 +24,8 @@ mod tests;
 use std::sync::Arc;
 
 use buckler_policy::settings::{Mode, Policy, Requests, Stricter, Unlisted};
-use buckler_schema::{Contract, Limits, Operation};
+use buckler_schema::{Contract, Limits, Names, Operation, Reading, Types};
 use smallvec::SmallVec;
-
-use faults::KnownNames;
 
 /// What requests are held to.
 #[derive(Debug)]
@@ -54,25 +52,17 @@ pub(crate) enum WhyOff {
 /// A document, compiled as the policy reads it.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    pub(crate) held: Reading,
+    pub(crate) held: ReadDocument,
     /// Of the same document, so routes and operations stand at the same places.
-    pub(crate) stricter: Option<Reading>,
-    pub(crate) known: KnownNames,
+    pub(crate) stricter: Option<ReadDocument>,
     pub(crate) unlisted: Unlisted,
 }
 
 /// One reading of the document.
 #[derive(Debug)]
-pub(crate) struct Reading {
+pub(crate) struct ReadDocument {
     pub(crate) document: Contract,
     pub(crate) names: Names,
-}
-
-/// What becomes of names that the document does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Names {
-    Open,
-    Closed,
 }
 
 /// Where an operation stands in the document.
@@ -86,7 +76,7 @@ pub(crate) struct At {
 /// passes: which of them the app takes depends on the order of its routes. None: the document does not list it.
 pub(crate) type Matched = SmallVec<[At; 1]>;
 
-impl Reading {
+impl ReadDocument {
     pub(crate) fn operation(&self, at: At) -> Option<&Operation> {
         self.document.routes.get(at.route)?.operations.get(at.operation)
     }
@@ -134,13 +124,15 @@ impl Compiled {
         let watches = strict == Stricter::Monitor || names == Stricter::Monitor;
         let asked = |rule: Stricter| rule != Stricter::Off;
         let stricter = if watches { Some(read(document, asked(strict), asked(names))?) } else { None };
-        let known = KnownNames::of(document);
-        Ok(Self { held, stricter, known, unlisted: policy.contract.unlisted })
+        Ok(Self { held, stricter, unlisted: policy.contract.unlisted })
     }
 }
 
-fn read(document: &[u8], _is_strict: bool, is_closed: bool) -> Result<Reading, String> {
-    let names = if is_closed { Names::Closed } else { Names::Open };
-    let document = Contract::compile(document, &Limits::default()).map_err(|refused| refused.to_string())?;
-    Ok(Reading { document, names })
+fn read(document: &[u8], is_strict: bool, is_closed: bool) -> Result<ReadDocument, String> {
+    let reading = Reading {
+        types: if is_strict { Types::Strict } else { Types::Lax },
+        names: if is_closed { Names::Closed } else { Names::Open },
+    };
+    let document = Contract::compile(document, reading, &Limits::default()).map_err(|refused| refused.to_string())?;
+    Ok(ReadDocument { document, names: reading.names })
 }

@@ -4,12 +4,12 @@
 //! makes of it depends on the model, and the schema says which of them it can be.
 
 use buckler_http::head::{Field, Head};
-use buckler_schema::{Contract, Location, Operation, Parameter, SchemaId, Shape, Style};
+use buckler_schema::{Contract, Location, Names, Operation, Parameter, SchemaId, Shape, Style};
 use serde_json::{Map, Value};
 
+use super::ReadDocument;
 use super::asked::{Asked, latin1};
-use super::faults::{InputFault, KnownNames, MOST_FAULTS, Step, place};
-use super::{Names, Reading};
+use super::faults::{InputFault, MOST_FAULTS, Step, fault, place};
 
 /// Values of one parameter that are looked at: a target and a head have bounds of their own, this one keeps the work for
 /// each of them small.
@@ -26,8 +26,7 @@ enum Sent {
 
 /// What is wrong with the parameters; empty where nothing is.
 pub(crate) fn judge(
-    reading: &Reading,
-    known: &KnownNames,
+    reading: &ReadDocument,
     operation: &Operation,
     values: &[(&str, &str)],
     asked: &Asked,
@@ -43,7 +42,7 @@ pub(crate) fn judge(
         match sent(parameter, values, asked, head) {
             Sent::Nothing if parameter.is_required => faults.push(InputFault::missing(loc.to_vec())),
             Sent::Nothing | Sent::Unread => {}
-            Sent::One(readings) => faults.extend(fault(&reading.document, schema, readings, &loc, known)),
+            Sent::One(readings) => faults.extend(refused(&reading.document, schema, readings, &loc)),
         }
     }
     if reading.names == Names::Closed {
@@ -143,13 +142,7 @@ fn member<'n>(parameter: &Parameter, name: &'n str) -> Option<&'n str> {
 }
 
 /// `None` where one reading is taken.
-fn fault(
-    document: &Contract,
-    schema: SchemaId,
-    readings: Vec<Value>,
-    loc: &[Step],
-    known: &KnownNames,
-) -> Option<InputFault> {
+fn refused(document: &Contract, schema: SchemaId, readings: Vec<Value>, loc: &[Step]) -> Option<InputFault> {
     let mut first = None;
     for reading in readings {
         first.get_or_insert_with(|| reading.clone());
@@ -159,7 +152,7 @@ fn fault(
     }
     let found = document.violations(schema, first?, 1);
     Some(match found.first() {
-        Some(found) => known.fault(loc, found),
+        Some(found) => fault(loc, found),
         None => InputFault { kind: "value_error".into(), loc: loc.to_vec(), message: "Value error".into() },
     })
 }
