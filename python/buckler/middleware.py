@@ -15,7 +15,7 @@ from typing import overload
 
 from buckler import _failed, _seat
 from buckler._bodies import Ahead, held, streamed
-from buckler._buckler import Engine, Judged, PolicyError, flush, forked
+from buckler._buckler import Engine, Exchange, Judged, PolicyError, flush, forked
 from buckler._left import leave
 from buckler._settings import overrides_of
 from buckler._types import App, Message, Receive, Scope, Send

@@ -22,7 +22,7 @@ from buckler._types import App, Message, Receive, Scope, Send
 LONGEST = 30.0
 """Seconds: a case that waits for more has lost somebody."""
 
-CONTRACTS = Path(__file__).parents[2] / "cases" / "contracts"
+CONTRACTS = Path(__file__).parents[1] / "contracts"
 """Documents that policies of cases name."""
 
 PORT = 40000
@@ -201,7 +201,7 @@ async def serve(case: Told, app: Scripted, server: Server) -> None:
 def run(case: Told, log: Log) -> Told:
     """Run one case, and tell what was seen."""
     Path("buckler.toml").write_text(case["policy"])
-    # A policy names a document by its path from the cases' folder.
+    # A policy names a document by its path from the tests' folder.
     with contextlib.suppress(FileExistsError):
         Path("contracts").symlink_to(CONTRACTS)
     app = Scripted(case["app"])

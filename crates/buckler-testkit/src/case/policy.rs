@@ -5,8 +5,8 @@ use std::path::Path;
 use buckler_policy::settings::{ContractSource, Document};
 use buckler_policy::{Host, Loaded, Override, Sources, Style};
 
-/// Where the documents are that policies of cases name.
-const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../cases");
+/// Where the paths begin that policies of cases name.
+const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests");
 
 /// Reads a case's policy, for the gateway; `mode` replaces the mode over all.
 ///
@@ -20,7 +20,7 @@ pub fn load_policy(text: &str, mode: Option<&str>) -> Result<Loaded, String> {
     let sources = Sources::new(Host::Gateway).file("buckler.toml", text).overrides(overrides);
     let mut loaded = sources.load().map_err(|errors| errors.render(Style::Plain))?;
     if let Some(ContractSource::File(file)) = &loaded.policy.contract.source {
-        let path = Path::new(CASES).join(file);
+        let path = Path::new(FILES).join(file);
         let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         loaded.policy.contract.document = Some(Document::new(bytes));
     }
