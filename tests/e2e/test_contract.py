@@ -99,7 +99,7 @@ def test_a_document_in_a_file_is_what_is_served(serving: Serving, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("document", "why"),
-    [("{", "document"), ('{"swagger": "2.0"}', "openapi"), (None, "cannot be read")],
+    [("{", "document"), ('{"swagger": "2.0"}', "OpenAPI"), (None, "cannot be read")],
 )
 def test_a_document_that_cannot_be_used_ends_the_start(
     tmp_path: Path, document: str | None, why: str
