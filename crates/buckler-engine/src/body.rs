@@ -220,7 +220,7 @@ impl BodyInspector {
         let mode = contract.mode();
         let verdict = contract.finish();
         if let Err(violation) = verdict.stricter {
-            self.monitored.push(contract_body::finding(Stage::Stricter, violation));
+            self.monitored.push(Box::new(Finding { stage: Stage::Stricter, violation }));
         }
         match verdict.held {
             Ok(()) => Ok(Judged::Whole),
@@ -251,7 +251,7 @@ impl BodyInspector {
         }
         match unread {
             // What is ambiguous, or was not read to its end, cannot be held to the contract.
-            Some(_) => Err(contract_body::finding(Stage::Contract, contract_body::unreadable())),
+            Some(_) => Err(Box::new(Finding { stage: Stage::Contract, violation: contract_body::unreadable() })),
             None => Ok(Judged::Whole),
         }
     }

@@ -148,7 +148,7 @@ impl Engine {
         self.host.policy().contract.asks_the_app()
     }
 
-    /// Takes the app's OpenAPI document, JSON; `None` of one that makes none. Gives why it cannot be used, if it cannot.
+    /// Takes the app's `OpenAPI` document, JSON; `None` of one that makes none. Gives why it cannot be used, if it cannot.
     fn learn_contract(&self, py: Python<'_>, document: Option<String>) -> PyResult<Option<String>> {
         let document = document.map(|text| Document::new(text.into_bytes()));
         let judge = self.learn(py, |policy| policy.contract.document = document)?;

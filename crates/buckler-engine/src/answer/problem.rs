@@ -14,6 +14,7 @@ pub(crate) const MEDIA_TYPE_TEXT: &str = "application/problem+json";
 pub(crate) static MEDIA_TYPE: HeaderValue = HeaderValue::from_static(MEDIA_TYPE_TEXT);
 
 /// Text, or FastAPI's list where its clients expect one.
+#[derive(Clone, Copy)]
 enum Detail<'a> {
     Text(&'a str),
     List(&'a [InputFault]),

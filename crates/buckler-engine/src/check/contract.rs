@@ -163,13 +163,13 @@ fn body_type(body: Option<&Body>, announced: &Announced<'_>) -> Result<(), Viola
             Err(violation(vec![InputFault::missing(vec![Step::Name(BODY.into())])]))
         }
         Announced::Nothing | Announced::Untyped => Ok(()),
-        Announced::Typed(media) | Announced::Json(media, _) => match position(body, media) {
-            Some(_) => Ok(()),
-            None => {
-                let detail = "the operation does not take this media type";
-                Err(Violation::of("contract.requests", Reason::UnsupportedMediaType, detail))
+        Announced::Typed(media) | Announced::Json(media, _) => {
+            if position(body, media).is_some() {
+                return Ok(());
             }
-        },
+            let detail = "the operation does not take this media type";
+            Err(Violation::of("contract.requests", Reason::UnsupportedMediaType, detail))
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::faults::{BODY, InputFault, MOST_FAULTS, Step, fault, violation};
 use super::{At, Compiled, ReadDocument};
-use crate::stage::{Finding, Stage, Violation};
+use crate::stage::Violation;
 
 /// Bytes that a value takes in memory beside its text, at most: itself, and its place in a list or an object that has
 /// grown by doubling.
@@ -104,9 +104,4 @@ impl BodyContract {
 /// What cannot be read cannot be held to anything.
 pub(crate) fn unreadable() -> Violation {
     violation(vec![InputFault::at_byte("json_invalid", 0, "JSON decode error")])
-}
-
-/// What the stage says.
-pub(crate) fn finding(stage: Stage, violation: Violation) -> Box<Finding> {
-    Box::new(Finding { stage, violation })
 }

@@ -5,7 +5,7 @@
 
 use buckler_http::head::{Field, Head};
 use buckler_schema::{Contract, Location, Names, Operation, Parameter, SchemaId, Shape, Style};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::ReadDocument;
 use super::asked::{Asked, latin1};
@@ -134,7 +134,7 @@ fn deep_object(parameter: &Parameter, asked: &Asked) -> Sent {
     }
     let plain = pairs.iter().map(|(name, value)| ((*name).to_owned(), Value::String((*value).clone())));
     let spelled = pairs.iter().filter_map(|(name, value)| Some(((*name).to_owned(), scalars(value).pop()?)));
-    Sent::One(vec![Value::Object(Map::from_iter(plain)), Value::Object(Map::from_iter(spelled))])
+    Sent::One(vec![Value::Object(plain.collect()), Value::Object(spelled.collect())])
 }
 
 fn member<'n>(parameter: &Parameter, name: &'n str) -> Option<&'n str> {

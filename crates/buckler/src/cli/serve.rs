@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     policy: PolicyArguments,
 
-    /// The OpenAPI document (JSON) that requests are held to, in place of `contract.source`
+    /// The contract, an `OpenAPI` document in JSON, that requests are held to, in place of `contract.source`
     #[arg(long, value_name = "FILE")]
     contract: Option<PathBuf>,
 
