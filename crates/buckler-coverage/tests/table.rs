@@ -24,9 +24,9 @@ fn route(members: &Value) -> Value {
         "kind": "http", "path": "/things", "template": "/things", "methods": ["GET"], "endpoint": "main:things",
         "framework": "fastapi", "in_schema": true, "response": {"shape": "model", "model": "Thing"},
     });
-    let given = members.as_object().expect("members").clone();
-    if let Some(path) = given.get("path") {
-        route["template"] = path.clone();
+    let mut given = members.as_object().expect("members").clone();
+    if let Some(path) = given.get("path").cloned() {
+        given.entry("template").or_insert(path);
     }
     route.as_object_mut().expect("a route").extend(given);
     route
