@@ -61,7 +61,10 @@ impl Contract {
         let mut definitions = std::mem::take(&mut converter.definitions);
         loose::settle(&mut definitions, &places, &mut converter.gaps);
         cost::check(&definitions, &places, limits)?;
-        names::settle(&mut definitions);
+        // Each round takes something away, so they end.
+        while names::settle(&mut definitions) {
+            loose::settle(&mut definitions, &places, &mut converter.gaps);
+        }
         if reading.names == Names::Closed {
             names::close(&mut definitions, &mut places, &converter.entered, &converter.requests);
         }

@@ -42,16 +42,15 @@ enum Verdict {
     Unknown,
 }
 
-/// Takes `unevaluatedProperties` away where names may have been evaluated by what was left out.
-pub(crate) fn settle(definitions: &mut [Value]) {
+/// Takes `unevaluatedProperties` and `unevaluatedItems` away where what was left out may have evaluated some. Whether
+/// any was: that makes a schema accept more, which others have to know.
+pub(crate) fn settle(definitions: &mut [Value]) -> bool {
     if !definitions.iter().any(leaves) {
-        return;
+        return false;
     }
     let originals = definitions.to_vec();
     let mut judge = Judge { definitions: &originals, known: HashMap::new() };
-    for definition in definitions {
-        open(definition, &mut judge);
-    }
+    definitions.iter_mut().fold(false, |changed, definition| open(definition, &mut judge) || changed)
 }
 
 fn leaves(schema: &Value) -> bool {
@@ -59,14 +58,16 @@ fn leaves(schema: &Value) -> bool {
     members.contains_key(LEAVES) || held(members).any(|(_, schema)| leaves(schema))
 }
 
-fn open(schema: &mut Value, judge: &mut Judge<'_>) {
+fn open(schema: &mut Value, judge: &mut Judge<'_>) -> bool {
     let is_unknown = schema.get("unevaluatedProperties").is_some() && judge.verdict(schema) == Verdict::Unknown;
-    let Value::Object(members) = schema else { return };
-    if is_unknown {
-        members.remove("unevaluatedProperties");
+    let Value::Object(members) = schema else { return false };
+    // Items are too rare to be looked for in each part.
+    let mut changed = members.remove("unevaluatedItems").is_some();
+    changed |= is_unknown && members.remove("unevaluatedProperties").is_some();
+    if changed {
         members.insert(LOOSE.to_owned(), Value::Bool(true));
     }
-    held_mut(members).for_each(|(_, schema)| open(schema, judge));
+    held_mut(members).fold(changed, |changed, (_, schema)| open(schema, judge) || changed)
 }
 
 /// Closes what is entered. `entered` are the definitions that a value is judged by as a whole, and `requests` those

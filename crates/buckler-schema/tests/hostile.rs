@@ -1,12 +1,16 @@
 //! Documents that mean harm, or are merely broken: refused with a place, in bounded work, and never a panic.
 #![expect(clippy::panic, reason = "helpers of tests may fail a test")]
 
-use buckler_schema::{Contract, Limits, Reading, Refused};
+use buckler_schema::{Contract, Limits, Names, Reading, Refused, Types};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn compile(document: &Value) -> Result<Contract, Refused> {
-    Contract::compile(document.to_string().as_bytes(), Reading::LITERAL, &Limits::default())
+    read(document, Reading::LITERAL)
+}
+
+fn read(document: &Value, reading: Reading) -> Result<Contract, Refused> {
+    Contract::compile(document.to_string().as_bytes(), reading, &Limits::default())
 }
 
 /// A document whose one operation takes this schema as its body.
@@ -259,9 +263,18 @@ proptest! {
         document["openapi"] = json!(if early { "3.0.3" } else { "3.1.0" });
         match compile(&document) {
             Ok(contract) => {
-                let schema = contract.routes[0].operations[0].body.as_ref().unwrap().media[0].schema.unwrap();
-                let is_valid = contract.is_valid(schema, value.clone());
-                prop_assert_eq!(is_valid, contract.violations(schema, value, 9).is_empty());
+                let closed = Reading { types: Types::Lax, names: Names::Closed };
+                let contracts = [Ok(contract), read(&document, Reading::OF_THE_APP), read(&document, closed)];
+                let valid = contracts.map(|contract| {
+                    let contract = contract.unwrap_or_else(|refused| panic!("{refused}\n{document}"));
+                    let schema = contract.routes[0].operations[0].body.as_ref().unwrap().media[0].schema.unwrap();
+                    let is_valid = contract.is_valid(schema, value.clone());
+                    assert_eq!(is_valid, contract.violations(schema, value.clone(), 9).is_empty());
+                    is_valid
+                });
+                let [literal, lax, closed] = valid;
+                // Coercing takes more, closing less.
+                prop_assert!(lax || !(literal || closed), "{valid:?} {value} {document}");
             }
             Err(refused) => {
                 // The library has nothing to complain about in what we hand to it.

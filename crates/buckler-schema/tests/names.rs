@@ -103,6 +103,11 @@ fn members_without_a_schema_are_refused_at_every_depth() {
             vec![json!({"y": 1})],
             vec![],
         ),
+        (
+            json!({"if": {"maxItems": 1, "items": {"type": "integer"}}, "then": {"prefixItems": [{}]}, "unevaluatedItems": false}),
+            vec![json!([1])],
+            vec![],
+        ),
         (of("Loose"), vec![json!({"y": 1})], vec![]),
         (json!({"allOf": [of("Point"), of("Loose")], "unevaluatedProperties": false}), vec![json!({"y": 1})], vec![]),
         (json!({"allOf": [of("Point"), {"$dynamicRef": "#x"}]}), vec![json!({"y": 1})], vec![]),
