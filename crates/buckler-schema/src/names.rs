@@ -50,7 +50,12 @@ pub(crate) fn settle(definitions: &mut [Value]) -> bool {
     }
     let originals = definitions.to_vec();
     let mut judge = Judge { definitions: &originals, known: HashMap::new() };
-    definitions.iter_mut().fold(false, |changed, definition| open(definition, &mut judge) || changed)
+    let mut changed = false;
+    // All of them, whatever the ones before say.
+    for definition in definitions.iter_mut() {
+        changed |= open(definition, &mut judge);
+    }
+    changed
 }
 
 fn leaves(schema: &Value) -> bool {
