@@ -1,5 +1,5 @@
 //! Routes as an app's process tells them, and what is found. Each case names what it is about; hostile first.
-#![expect(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test")]
+#![expect(clippy::panic, clippy::expect_used, reason = "helpers of tests may fail a test")]
 
 use buckler_coverage::{Coverage, Documents, RouteTable};
 use buckler_policy::{Host, Policy, Sources};
