@@ -61,10 +61,10 @@ def contract_facts(app: object) -> dict[str, str | None]:
 
 def documents(found: list[object]) -> list[dict[str, str]]:
     """Give the OpenAPI document of each application, or why there is none."""
-    return [document(each) for each in found]
+    return [documented(each) for each in found]
 
 
-def document(app: Any) -> dict[str, str]:  # noqa: ANN401 - FastAPI has no type here
+def documented(app: Any) -> dict[str, str]:  # noqa: ANN401 - FastAPI has no type here
     """Give the document of one application."""
     if not is_a(type(app), FASTAPI):
         return {"missing": "no FastAPI application"}
