@@ -1,6 +1,7 @@
 """What became of bytes that were sent to a gateway before a backend that records."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -90,7 +91,7 @@ class Judge:
                 received += piece
         strict, record = list(strictly(sent)), self._recorder.take()
         # The beginning of one that was broken off may arrive after its client has been told so.
-        record.requests = [seen for seen in record.requests if not self._late(seen, strict)]
+        record.requests = self._without_late(record.requests, strict)
         self._before = strict
         judged = Judged(list(statuses(received)), record, marker)
         judged.faults += record.unreadable
@@ -108,11 +109,21 @@ class Judge:
     def _ended(self, request: Seen) -> bool:
         return request.connection in self._recorder.closed
 
-    def _late(self, seen: Seen, strict: list[Seen]) -> bool:
-        """Tell whether it is the broken beginning of what was sent before this."""
-        mine, before = ({(one.method, one.target) for one in of} for of in (strict, self._before))
-        read = (seen.method, seen.target)
-        return not seen.whole and read in before and read not in mine
+    def _without_late(self, requests: list[Seen], strict: list[Seen]) -> list[Seen]:
+        """Leave out broken beginnings of what was sent before this: more than this one has."""
+        mine, before, read = (
+            Counter((one.method, one.target) for one in of)
+            for of in (strict, self._before, requests)
+        )
+        kept = []
+        for seen in requests:
+            name = (seen.method, seen.target)
+            if not seen.whole and before[name] > 0 and read[name] > mine[name]:
+                before[name] -= 1
+                read[name] -= 1
+            else:
+                kept.append(seen)
+        return kept
 
 
 def statuses(received: bytes) -> Iterator[int]:

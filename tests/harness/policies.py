@@ -16,6 +16,7 @@ NOTHING: Mapping[str, object] = {
     "headers__no_store_authenticated": False,
     "headers__remove": [],
     "contract__docs": "open",
+    "contract__requests": "off",
     "errors__mask": "pass",
     "errors__strip_input": "keep",
     "content__untyped": "pass",
