@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use buckler_policy::settings::{Docs, Mode, Policy, Presence};
+use buckler_policy::settings::{Docs, Mode, Policy, Presence, Requests};
 use serde::{Serialize, Serializer};
 
 use crate::document::{Asked, Documents};
@@ -196,6 +196,10 @@ impl Looked<'_> {
         } else if self.policy.server.limits.mode == Mode::Enforce {
             let target = u64::try_from(self.policy.server.limits.target).unwrap_or(u64::MAX);
             by.push(By::Policy(format!("target {}", size(target))));
+        }
+        let held = self.policy.contract.requests == Requests::Judged(Mode::Enforce);
+        if held && self.route.in_schema {
+            by.push(By::Policy("contract".to_owned()));
         }
         Cell(by)
     }

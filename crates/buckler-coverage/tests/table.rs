@@ -140,6 +140,10 @@ fn what_a_document_adds() {
     assert!(row.in_contract);
     assert_eq!(row.cells.bounds.to_string(), "policy: max_body 10 MiB");
     assert_eq!(row.cells.filters.to_string(), "the app: Thing");
+    let enforced = policy(Host::Gateway, &format!("{COMPLETE}[contract]\nrequests = \"enforce\""));
+    let held = Coverage::of(&enforced, &table(&routes), &documents);
+    let bounds = held.routes.first().map(|row| row.cells.bounds.to_string());
+    assert_eq!(bounds.as_deref(), Some("policy: max_body 10 MiB; policy: contract"));
 }
 
 #[test]
