@@ -169,6 +169,11 @@ fn content(text: &mut Text, material: &Material<'_>) {
     text.comment("Bodies have at most 10 MiB, JSON a depth of 32; larger needs are said here.");
     text.proposal("[content]");
     text.proposal("max_body = \"10MiB\"");
+    text.comment(
+        "What no model names, and what only Pydantic's coercion takes: both recorded, until they are refused.",
+    );
+    text.proposal("unknown_fields = \"reject\"");
+    text.proposal("strict = true");
     if !types.is_empty() {
         text.comment(
             "What the contract's operations take. Named here, every other media type gets 415; until then the",
@@ -180,6 +185,10 @@ fn content(text: &mut Text, material: &Material<'_>) {
 
 fn contract(text: &mut Text, coverage: &Coverage) {
     text.section("contract");
+    text.comment("Requests are held to the app's own contract. At first what breaks it is only recorded; when the log");
+    text.comment("shows nothing that clients need, let it be refused:");
+    text.proposal("requests = \"enforce\"");
+    text.gap();
     text.comment(&format!("As drafted: {}.", coverage.summary()));
     text.comment("`buckler check --app APP` shows each, docs/coverage.md what it means. Once no error stands, write");
     text.comment("\"enforce\": then `buckler run` does not start while a route is uncovered.");
