@@ -177,7 +177,11 @@ class Buckler:
                 return
             await self._websocket(scope, receive, send)
         elif kind == "lifespan":
-            await self.app(scope, receive, send)
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                # uvicorn ends by the signal that it was sent, and then nothing runs at exit.
+                flush()
         else:
             raise RuntimeError(
                 f"buckler does not know the scope type {kind!r}, "
