@@ -9,11 +9,16 @@ use smallvec::SmallVec;
 
 use super::faults::{BODY, InputFault, MOST_FAULTS, Step, fault, violation};
 use super::{At, Compiled, ReadDocument};
+use crate::reason::Reason;
 use crate::stage::Violation;
 
 /// Bytes that a value takes in memory beside its text, at most: itself, and its place in a list or an object that has
-/// grown by doubling.
-const VALUE_BYTES: usize = 160;
+/// grown by doubling, while the smaller one is still there.
+const VALUE_BYTES: usize = 128;
+
+/// Bytes that judging a body may take where it is only monitored: beyond them nothing is judged, since monitoring must
+/// never be why a body finds no room. An eighth of what a layer holds back unless told otherwise.
+const MOST_MONITORED: usize = 32 * 1024 * 1024;
 
 /// The body of one request, on its way.
 #[derive(Debug)]
@@ -25,6 +30,15 @@ pub(crate) struct BodyContract {
     is_required: bool,
     text: Vec<u8>,
     values: usize,
+    extent: Extent,
+}
+
+/// Whether all of a body is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// It became too large to be monitored.
+    GivenUp,
 }
 
 /// What is said of a body at its end.
@@ -43,7 +57,15 @@ impl BodyContract {
         operations: SmallVec<[(At, usize); 1]>,
         is_required: bool,
     ) -> Self {
-        Self { mode, compiled: Arc::clone(compiled), operations, is_required, text: Vec::new(), values: 0 }
+        Self {
+            mode,
+            compiled: Arc::clone(compiled),
+            operations,
+            is_required,
+            text: Vec::new(),
+            values: 0,
+            extent: Extent::Whole,
+        }
     }
 
     pub(crate) fn mode(&self) -> Mode {
@@ -52,9 +74,15 @@ impl BodyContract {
 
     /// Takes the next piece of the text, expanded.
     pub(crate) fn take(&mut self, piece: &[u8]) {
+        if self.extent == Extent::GivenUp {
+            return;
+        }
         self.text.extend_from_slice(piece);
         // Each value but the first of its list or object has a comma before it.
         self.values += memchr::memchr3_iter(b',', b'[', b'{', piece).count();
+        if self.mode == Mode::Monitor && self.memory() > MOST_MONITORED {
+            (self.text, self.values, self.extent) = (Vec::new(), 0, Extent::GivenUp);
+        }
     }
 
     /// Bytes that judging takes, at most.
@@ -64,6 +92,10 @@ impl BodyContract {
 
     /// Judges the whole text.
     pub(crate) fn finish(self) -> Verdict {
+        if self.extent == Extent::GivenUp {
+            let detail = "the body is too large to be monitored";
+            return Verdict { held: Err(Violation::fixed(Reason::Overloaded, detail)), stricter: Ok(()) };
+        }
         if self.text.iter().all(u8::is_ascii_whitespace) {
             let missing = || Err(violation(vec![InputFault::missing(vec![Step::Name(BODY.into())])]));
             return Verdict { held: if self.is_required { missing() } else { Ok(()) }, stricter: Ok(()) };

@@ -228,6 +228,29 @@ fn monitoring_writes_down_what_enforcing_refuses_and_refuses_nothing() {
     }
 }
 
+#[test]
+fn a_body_is_never_without_room_because_it_is_monitored() {
+    let large = format!("[{}0]", "0,".repeat(400_000));
+    let monitored = engine("", &shop());
+    let mut head = Head::new("PUT", b"/items/7", Version::Http11);
+    for (name, value) in [("host", "localhost"), ("content-type", "application/json"), ("content-length", "800003")] {
+        head.push(name.as_bytes(), value.as_bytes());
+    }
+    let context = Context { connection: Connection::LOCAL, now: Timestamp(0), nonce: [0; 16] };
+    let Opening::Admit(admission) = monitored.open(&head, &context) else { panic!("refused") };
+    let (mut inspector, _exchange) = admission.into_parts();
+    let mut most = 0;
+    for piece in large.as_bytes().chunks(4096) {
+        assert_eq!(inspector.push(piece).unwrap(), Judged::Whole);
+        most = most.max(inspector.memory());
+    }
+    assert_eq!(inspector.finish().unwrap(), Judged::Whole);
+    assert!(most > 1024 * 1024 && most < 40 * 1024 * 1024, "{most}");
+    let found = inspector.into_monitored();
+    let told: Vec<_> = found.iter().map(|found| (found.stage, found.violation.reason)).collect();
+    assert_eq!(told, [(Stage::Contract, crate::Reason::Overloaded)]);
+}
+
 // R11
 #[test]
 fn nothing_that_was_sent_is_told_back() {
