@@ -6,7 +6,6 @@ So the first scope that comes (the lifespan, as a rule) puts a second middleware
 round the whole; the inner one then lets pass what that one has judged.
 """
 
-import json
 import logging
 from typing import TYPE_CHECKING, cast
 
@@ -51,6 +50,9 @@ def error_page(inner: "Buckler", scope: Scope) -> object | None:
 
 def learn_contract(engine: "Engine", app: object) -> None:
     """Tell the engine what the app says of itself."""
+    # Whoever has a contract has it already; to import Buckler brings as little as can be.
+    import json  # noqa: PLC0415
+
     try:
         made = document(app)
         text = None if made is None else json.dumps(made, allow_nan=False)
