@@ -51,7 +51,7 @@ def error_page(inner: "Buckler", scope: Scope) -> object | None:
 def learn_contract(engine: "Engine", app: object) -> None:
     """Tell the engine what the app says of itself."""
     # Whoever has a contract has it already; to import Buckler brings as little as can be.
-    import json  # noqa: PLC0415
+    import json
 
     try:
         made = document(app)
