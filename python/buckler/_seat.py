@@ -55,7 +55,7 @@ def learn_contract(engine: "Engine", app: object) -> None:
 
     try:
         made = document(app)
-        text = None if made is None else json.dumps(made, allow_nan=False)
+        text = None if made is None else json.JSONEncoder(allow_nan=False).encode(made)
     except Exception:  # whatever a model raises
         logger.warning("the app fails to make its OpenAPI document", exc_info=True)
         text = None
