@@ -86,6 +86,14 @@ impl From<CodingFault> for Fault {
     }
 }
 
+/// Takes a piece of the text, expanded: the contract's copy of it, and the scanner's verdict.
+fn scan(scanner: &mut JsonScanner, contract: &mut Option<Box<BodyContract>>, part: &[u8]) -> Result<(), Fault> {
+    if let Some(contract) = contract {
+        contract.take(part);
+    }
+    scanner.push(part).map_err(Fault::Json)
+}
+
 impl BodyInspector {
     pub(crate) fn new(rules: &BodyRules, announced: &Announced<'_>, contract: Option<Box<BodyContract>>) -> Self {
         let (expander, scanner) = match announced {
@@ -162,15 +170,9 @@ impl BodyInspector {
         }
         let Some(scanner) = &mut self.scanner else { return Ok(Judged::Whole) };
         let contract = &mut self.contract;
-        let mut scan = |part: &[u8]| {
-            if let Some(contract) = contract {
-                contract.take(part);
-            }
-            scanner.push(part).map_err(Fault::Json)
-        };
         let pushed = match &mut self.expander {
-            None => scan(piece).map(|()| Expanded::Whole),
-            Some(expander) => expander.push(piece, scan),
+            None => scan(scanner, contract, piece).map(|()| Expanded::Whole),
+            Some(expander) => expander.push(piece, |part| scan(scanner, contract, part)),
         };
         match pushed {
             Ok(Expanded::Whole) => Ok(Judged::Whole),
@@ -197,13 +199,7 @@ impl BodyInspector {
         let Some(scanner) = &mut self.scanner else { return self.finish_contract() };
         if let Some(expander) = &mut self.expander {
             let contract = &mut self.contract;
-            let finished = expander.finish(|part| {
-                if let Some(contract) = contract {
-                    contract.take(part);
-                }
-                scanner.push(part).map_err(Fault::Json)
-            });
-            match finished {
+            match expander.finish(|part| scan(scanner, contract, part)) {
                 Ok(Expanded::Whole) => self.expander = None,
                 Ok(Expanded::Part(_)) => return Ok(Judged::Part(0)),
                 Err(fault) => return self.fault(fault),
