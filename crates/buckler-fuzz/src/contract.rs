@@ -1,6 +1,6 @@
 //! A contract under arbitrary bytes.
 
-use buckler_schema::{Contract, Limits, Names, Reading, Types};
+use buckler_schema::{Contract, Instance, Limits, Names, Reading, Types};
 
 /// Every way in which a document can be read.
 const READINGS: [Reading; 4] = [
@@ -36,8 +36,8 @@ fn judge(contract: &Contract, data: &[u8]) {
     let operations = contract.routes.iter().flat_map(|route| &route.operations);
     let media = operations.filter_map(|operation| operation.body.as_ref()).flat_map(|body| &body.media);
     for schema in media.filter_map(|media| media.schema).take(4) {
-        let is_valid = contract.is_valid(schema, value.clone());
-        let found = contract.violations(schema, value.clone(), 5);
+        let is_valid = contract.is_valid(schema, &Instance::from(&value));
+        let found = contract.violations(schema, &Instance::from(&value), 5);
         assert_eq!(is_valid, found.is_empty(), "a verdict without its violations");
     }
 }

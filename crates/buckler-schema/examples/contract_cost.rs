@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use buckler_schema::{Contract, Limits, Names, Reading, SchemaId, Types};
+use buckler_schema::{Contract, Instance, Limits, Names, Reading, SchemaId, Types};
 use serde_json::{Map, Value, json};
 
 const OPERATIONS: usize = 1_000;
@@ -43,12 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn measure(contract: &Contract, schema: SchemaId, text: &str) -> Result<(), Box<dyn Error>> {
     let broken = text.replacen("\"count\":3", "\"count\":\"x\"", 1);
-    assert!(contract.is_valid(schema, serde_json::from_str(text)?), "the body is what the contract says");
-    assert!(!contract.is_valid(schema, serde_json::from_str(&broken)?), "and now it is not");
-    let parse = timed(|| serde_json::from_str::<Value>(text).is_ok());
-    let both = timed(|| serde_json::from_str(text).is_ok_and(|value| contract.is_valid(schema, value)));
-    let told =
-        timed(|| serde_json::from_str(&broken).is_ok_and(|value| !contract.violations(schema, value, 10).is_empty()));
+    assert!(contract.is_valid(schema, &Instance::read(text.as_bytes())?), "the body is what the contract says");
+    assert!(!contract.is_valid(schema, &Instance::read(broken.as_bytes())?), "and now it is not");
+    let parse = timed(|| Instance::read(text.as_bytes()).is_ok());
+    let both = timed(|| Instance::read(text.as_bytes()).is_ok_and(|value| contract.is_valid(schema, &value)));
+    let told = timed(|| {
+        Instance::read(broken.as_bytes()).is_ok_and(|value| !contract.violations(schema, &value, 10).is_empty())
+    });
     let mut line = String::new();
     write!(line, "  body of {} bytes: {:.1} µs parsed and judged, {:.1} µs of it parsed;", text.len(), both, parse)?;
     println!("{line} {told:.1} µs with what is wrong told");

@@ -6,6 +6,7 @@ use crate::convert::{Converter, has_directions};
 use crate::document::Document;
 use crate::explain::Violation;
 use crate::fault::{Fault, Refused, Unenforced};
+use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::operation::{self, Around, METHODS, Operation};
 use crate::place::{Place, shown};
@@ -99,12 +100,12 @@ impl Contract {
     }
 
     /// Whether a value is what its schema says.
-    pub fn is_valid(&self, schema: SchemaId, value: Value) -> bool {
+    pub fn is_valid(&self, schema: SchemaId, value: &Instance<'_>) -> bool {
         self.schemas.is_valid(schema, value)
     }
 
     /// Where a value breaks its schema, at most so many places; none if it does not.
-    pub fn violations(&self, schema: SchemaId, value: Value, most: usize) -> Vec<Violation> {
+    pub fn violations(&self, schema: SchemaId, value: &Instance<'_>, most: usize) -> Vec<Violation> {
         self.schemas.violations(schema, value, most)
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::given::Judged as _;
 use crate::keyword::{IN_PLACE, LAX, held, target};
 use crate::kind::Broken;
 use crate::pattern::Compiled;
@@ -262,13 +263,7 @@ impl Walk<'_> {
         }
         let is_set = members.get("uniqueItems") == Some(&Value::Bool(true));
         let before = |at: usize| items.get(..at).unwrap_or_default();
-        if is_set
-            && items
-                .iter()
-                .enumerate()
-                .take(FEW)
-                .any(|(at, one)| before(at).iter().any(|two| scalar::is_same(one, two)))
-        {
+        if is_set && items.iter().enumerate().take(FEW).any(|(at, one)| before(at).iter().any(|two| one.is(two))) {
             push(found, place, Broken::Repetition, members);
         }
     }

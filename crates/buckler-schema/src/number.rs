@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use serde_json::Value;
+use serde_json::Number as JsonNumber;
+
+use crate::given::Given;
 
 /// A number, exactly where that is possible.
 #[derive(Debug, Clone, Copy)]
@@ -38,18 +40,18 @@ impl Number {
     }
 
     /// A number of JSON.
-    pub(crate) fn of_json(value: &Value) -> Option<Self> {
-        let Value::Number(number) = value else { return None };
+    pub(crate) fn of_json(number: &JsonNumber) -> Option<Self> {
         let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
         whole.map(Self::of_whole).or_else(|| number.as_f64().map(Self::of_float))
     }
 
     /// What Pydantic makes a number of: also flags and texts.
-    pub(crate) fn coerced(value: &Value) -> Option<Self> {
-        match value {
-            Value::Bool(flag) => Some(Self::of_whole(i128::from(*flag))),
-            Value::String(text) => Self::of_text(text),
-            other => Self::of_json(other),
+    pub(crate) fn coerced(given: Given<'_>) -> Option<Self> {
+        match given {
+            Given::Flag(flag) => Some(Self::of_whole(i128::from(flag))),
+            Given::Text(text) => Self::of_text(text),
+            Given::Number(number) => Self::of_json(number),
+            Given::Null | Given::List | Given::Object => None,
         }
     }
 
@@ -126,7 +128,8 @@ pub(crate) fn trimmed(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::given::Judged as _;
+    use serde_json::{Value, json};
 
     #[test]
     fn texts_are_numbers_as_pydantic_reads_them() {
@@ -167,7 +170,7 @@ mod tests {
     #[test]
     fn numbers_compare_exactly_or_not_at_all() {
         // R40
-        let of = |value: &Value| Number::coerced(value).unwrap();
+        let of = |value: &Value| Number::coerced(value.given()).unwrap();
         let cases = [
             (json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_992_u64), Some(Ordering::Greater)),
             (json!("9007199254740993"), json!(9_007_199_254_740_992_u64), Some(Ordering::Greater)),
@@ -187,7 +190,7 @@ mod tests {
     #[test]
     fn multiples_have_the_slack_of_floats() {
         // R40
-        let of = |value: &Value| Number::coerced(value).unwrap();
+        let of = |value: &Value| Number::coerced(value.given()).unwrap();
         let cases = [
             (json!(0.3), json!(0.1), true),
             (json!("0.7"), json!(0.1), true),

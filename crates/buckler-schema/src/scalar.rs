@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::format::{self, Takes};
+use crate::given::{Given, Judged};
 use crate::keyword::PATTERN;
 use crate::kind::Broken;
 use crate::number::{Number, trimmed};
@@ -92,15 +93,15 @@ impl Type {
     }
 
     /// What a value is, as it stands.
-    fn is(self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::Null, Value::Null)
-            | (Self::Boolean, Value::Bool(_))
-            | (Self::Number, Value::Number(_))
-            | (Self::String, Value::String(_))
-            | (Self::Array, Value::Array(_))
-            | (Self::Object, Value::Object(_)) => true,
-            (Self::Integer, value) => Number::of_json(value).is_some_and(|number| number.is_integer),
+    fn is(self, given: Given<'_>) -> bool {
+        match (self, given) {
+            (Self::Null, Given::Null)
+            | (Self::Boolean, Given::Flag(_))
+            | (Self::Number, Given::Number(_))
+            | (Self::String, Given::Text(_))
+            | (Self::Array, Given::List)
+            | (Self::Object, Given::Object) => true,
+            (Self::Integer, Given::Number(number)) => Number::of_json(number).is_some_and(|number| number.is_integer),
             _ => false,
         }
     }
@@ -114,7 +115,7 @@ pub(crate) fn is_scalar(members: &Map<String, Value>) -> bool {
 impl Scalar {
     /// Reads the members of a converted schema.
     pub(crate) fn read(members: &Map<String, Value>, reading: Types, patterns: &Compiled) -> Self {
-        let number = |name: &str| members.get(name).and_then(Number::of_json);
+        let number = |name: &str| members.get(name).and_then(Value::as_number).and_then(Number::of_json);
         let bounds = [
             ("minimum", Bound::Minimum),
             ("exclusiveMinimum", Bound::ExclusiveMinimum),
@@ -137,17 +138,18 @@ impl Scalar {
     }
 
     /// What is wrong with a value.
-    pub(crate) fn judge(&self, value: &Value) -> Result<(), Broken> {
+    pub(crate) fn judge(&self, value: &impl Judged) -> Result<(), Broken> {
+        let given = value.given();
         let mut first = None;
         if self.types.is_empty() {
-            self.untyped(value)?;
+            self.untyped(given)?;
         } else {
             let mut is_taken = false;
-            for given in &self.types {
-                match self.of_type(*given, value) {
+            for wanted in &self.types {
+                match self.of_type(*wanted, given) {
                     Ok(()) => is_taken = true,
                     // What is told is about the type that the value has, or else about the first.
-                    Err(broken) if first.is_none() || given.is(value) => first = Some(broken),
+                    Err(broken) if first.is_none() || wanted.is(given) => first = Some(broken),
                     Err(_) => {}
                 }
                 if is_taken {
@@ -164,35 +166,33 @@ impl Scalar {
         }
     }
 
-    fn untyped(&self, value: &Value) -> Result<(), Broken> {
-        match value {
-            Value::String(text) => self.text(text),
-            value => match Number::of_json(value) {
-                Some(number) => self.number(number, false),
-                None => Ok(()),
-            },
+    fn untyped(&self, given: Given<'_>) -> Result<(), Broken> {
+        match given {
+            Given::Text(text) => self.text(text),
+            Given::Number(number) => Number::of_json(number).map_or(Ok(()), |number| self.number(number, false)),
+            _ => Ok(()),
         }
     }
 
-    fn of_type(&self, given: Type, value: &Value) -> Result<(), Broken> {
+    fn of_type(&self, wanted: Type, given: Given<'_>) -> Result<(), Broken> {
         let is_lax = self.reading == Types::Lax;
-        match (given, value) {
-            (Type::Null, _) => fits(value.is_null(), Broken::Null),
-            (Type::Array, _) => fits(value.is_array(), Broken::List),
-            (Type::Object, _) => fits(value.is_object(), Broken::Object),
-            (Type::Boolean, Value::Bool(_)) => Ok(()),
-            (Type::Boolean, Value::String(text)) if is_lax => fits(is_flag(text), Broken::FlagText),
-            (Type::Boolean, Value::Number(_)) if is_lax => {
-                fits(Number::of_json(value).is_some_and(|number| number.is_flag()), Broken::FlagText)
+        match (wanted, given) {
+            (Type::Null, _) => fits(matches!(given, Given::Null), Broken::Null),
+            (Type::Array, _) => fits(matches!(given, Given::List), Broken::List),
+            (Type::Object, _) => fits(matches!(given, Given::Object), Broken::Object),
+            (Type::Boolean, Given::Flag(_)) => Ok(()),
+            (Type::Boolean, Given::Text(text)) if is_lax => fits(is_flag(text), Broken::FlagText),
+            (Type::Boolean, Given::Number(number)) if is_lax => {
+                fits(Number::of_json(number).is_some_and(|number| number.is_flag()), Broken::FlagText)
             }
             (Type::Boolean, _) => Err(Broken::Flag),
-            (Type::Integer | Type::Number, _) => self.numeric(given == Type::Integer, value),
-            (Type::String, Value::String(text)) => self.text(text),
-            (Type::String, value) => {
+            (Type::Integer | Type::Number, _) => self.numeric(wanted == Type::Integer, given),
+            (Type::String, Given::Text(text)) => self.text(text),
+            (Type::String, given) => {
                 let is_taken = match self.takes {
                     Takes::Anything => true,
-                    Takes::Number => value.is_number() || value.is_boolean(),
-                    Takes::Integer => Number::coerced(value).is_some_and(|number| number.is_integer),
+                    Takes::Number => matches!(given, Given::Number(_) | Given::Flag(_)),
+                    Takes::Integer => Number::coerced(given).is_some_and(|number| number.is_integer),
                     Takes::Text | Takes::Bytes | Takes::Encoded => false,
                 };
                 let is_taken = is_lax && is_taken;
@@ -201,12 +201,13 @@ impl Scalar {
         }
     }
 
-    fn numeric(&self, is_integer: bool, value: &Value) -> Result<(), Broken> {
-        let number = match self.reading {
-            Types::Lax => Number::coerced(value),
-            Types::Strict => Number::of_json(value),
+    fn numeric(&self, is_integer: bool, given: Given<'_>) -> Result<(), Broken> {
+        let number = match (self.reading, given) {
+            (Types::Lax, given) => Number::coerced(given),
+            (Types::Strict, Given::Number(number)) => Number::of_json(number),
+            (Types::Strict, _) => None,
         };
-        let is_text = self.reading == Types::Lax && value.is_string();
+        let is_text = self.reading == Types::Lax && matches!(given, Given::Text(_));
         match (number, is_integer) {
             (Some(number), false) => self.number(number, false),
             (Some(number), true) if number.is_integer => self.number(number, true),
@@ -278,15 +279,16 @@ impl Values {
         Some(Self { texts, folded, others, broken })
     }
 
-    fn take(&self, value: &Value, reading: Types) -> bool {
-        if let Value::String(text) = value
+    fn take(&self, value: &impl Judged, reading: Types) -> bool {
+        let given = value.given();
+        if let Given::Text(text) = given
             && (self.texts.contains(text) || (reading == Types::Lax && self.folded.contains(&folded(text))))
         {
             return true;
         }
         self.others.iter().any(|known| match reading {
-            Types::Strict => is_same(known, value),
-            Types::Lax => is_same(known, value) || is_coerced(known, value),
+            Types::Strict => value.is(known),
+            Types::Lax => value.is(known) || is_coerced(known, given),
         })
     }
 }
@@ -295,32 +297,14 @@ fn folded(text: &str) -> String {
     trimmed(text).to_lowercase()
 }
 
-/// Equal as JSON is: `1` is `1.0`.
-pub(crate) fn is_same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(_), Value::Number(_)) => {
-            let (one, other) = (Number::of_json(one), Number::of_json(other));
-            one.zip(other).is_some_and(|(one, other)| one.is_same(&other))
-        }
-        (Value::Array(ones), Value::Array(others)) => {
-            ones.len() == others.len() && ones.iter().zip(others).all(|(one, other)| is_same(one, other))
-        }
-        (Value::Object(ones), Value::Object(others)) => {
-            let is_there = |(name, one): (&String, &Value)| others.get(name).is_some_and(|other| is_same(one, other));
-            ones.len() == others.len() && ones.iter().all(is_there)
-        }
-        (one, other) => one == other,
-    }
-}
-
 /// Equal as Python is, where flags are numbers; or a text that is read as one.
-fn is_coerced(known: &Value, value: &Value) -> bool {
-    let flag = match (known, value) {
-        (Value::Bool(_), Value::String(text)) => is_flag(text),
+fn is_coerced(known: &Value, given: Given<'_>) -> bool {
+    let flag = match (known, given) {
+        (Value::Bool(_), Given::Text(text)) => is_flag(text),
         _ => false,
     };
     let numeric = known.is_boolean() || known.is_number();
-    let (one, other) = (Number::coerced(known), Number::coerced(value));
+    let (one, other) = (Number::coerced(known.given()), Number::coerced(given));
     flag || (numeric && one.zip(other).is_some_and(|(one, other)| one.is_same(&other)))
 }
 

@@ -1,23 +1,23 @@
 //! The only place that names the validating library.
 //!
 //! All schemas of a document are one validator: compiled for each operation, documents whose schemas refer to each
-//! other would be compiled over and over. A value is judged by wrapping it into objects whose names lead to its schema.
+//! other would be compiled over and over. A value is judged as if it stood in objects whose names lead to its schema.
 
 use std::sync::Arc;
 
+use jsonschema::json::Node as _;
 use jsonschema::{Draft, Keyword, PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value};
 
 use crate::explain::{Explainer, Violation};
 use crate::format::FORMATS;
+use crate::instance::Instance;
 use crate::keyword::{LAX, PATTERN};
 use crate::made::definition;
+use crate::node::{At, FAN, InPlace, step_name};
 use crate::pattern::{Compiled, Pattern};
 use crate::reading::Types;
 use crate::scalar::Scalar;
-
-/// Schemas below one object on the way to them, as a power of two: a look-up walks a few names at each step.
-const WIDTH: u32 = 4;
 
 /// A schema that values can be judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,7 +26,7 @@ pub struct SchemaId(u32);
 /// All schemas of a document, compiled.
 #[derive(Debug)]
 pub(crate) struct Schemas {
-    validator: Validator,
+    validator: Validator<InPlace>,
     explainer: Explainer,
     /// Names on the way to each schema.
     steps: u32,
@@ -46,7 +46,7 @@ impl Schemas {
     /// `Err` with what the library says, which holds nothing of the document's values.
     pub(crate) fn new(definitions: Vec<Value>, patterns: Compiled) -> Result<Self, String> {
         let mut steps = 1;
-        while definitions.len() > 1_usize << (WIDTH * steps) {
+        while definitions.len() > below(steps) {
             steps += 1;
         }
         let mut root = tree(0..definitions.len(), steps);
@@ -55,7 +55,7 @@ impl Schemas {
         let named = definitions.into_iter().enumerate().map(|(at, definition)| (at.to_string(), definition));
         root.insert("$defs".to_owned(), Value::Object(named.collect()));
         let lax_patterns = Arc::clone(&patterns);
-        let mut options = jsonschema::options()
+        let mut options = jsonschema::options_for::<InPlace>()
             .with_draft(Draft::Draft202012)
             .offline()
             .with_pattern_options(PatternOptions::regex())
@@ -77,40 +77,26 @@ impl Schemas {
         Ok(Self { validator, explainer, steps })
     }
 
-    pub(crate) fn is_valid(&self, schema: SchemaId, value: Value) -> bool {
-        self.validator.is_valid(&self.wrap(schema, value))
+    pub(crate) fn is_valid(&self, schema: SchemaId, value: &Instance<'_>) -> bool {
+        self.validator.is_valid(At::above(value, schema.0, self.steps))
     }
 
     /// At most so many.
-    pub(crate) fn violations(&self, schema: SchemaId, value: Value, most: usize) -> Vec<Violation> {
-        let wrapped = self.wrap(schema, value);
-        if self.validator.is_valid(&wrapped) {
+    pub(crate) fn violations(&self, schema: SchemaId, value: &Instance<'_>, most: usize) -> Vec<Violation> {
+        if self.is_valid(schema, value) {
             return Vec::new();
         }
-        let mut own = &wrapped;
-        for step in (0..self.steps).rev() {
-            let Some(value) = own.get(name(schema.0, step)) else { return Vec::new() };
-            own = value;
-        }
-        self.explainer.explain(schema.index(), own, most)
-    }
-
-    fn wrap(&self, schema: SchemaId, value: Value) -> Value {
-        (0..self.steps).fold(value, |value, step| {
-            let name = name(schema.0, step);
-            Value::Object(Map::from_iter([(name, value)]))
-        })
+        self.explainer.explain(schema.index(), &value.to_value(), most)
     }
 }
 
-/// The name on the way to a schema, counted from the schema.
-fn name(schema: u32, step: u32) -> String {
-    let digit = (schema >> (WIDTH * step)) & ((1 << WIDTH) - 1);
-    format!("{digit:x}")
+/// Schemas that so many steps lead to.
+fn below(steps: u32) -> usize {
+    FAN.saturating_pow(steps)
 }
 
 fn tree(schemas: std::ops::Range<usize>, steps: u32) -> Map<String, Value> {
-    let below = 1_usize << (WIDTH * (steps - 1));
+    let below = below(steps - 1);
     let mut properties = Map::new();
     let mut start = schemas.start;
     while start < schemas.end {
@@ -120,7 +106,8 @@ fn tree(schemas: std::ops::Range<usize>, steps: u32) -> Map<String, Value> {
         } else {
             tree(start..end, steps - 1)
         };
-        properties.insert(format!("{:x}", properties.len()), Value::Object(schema));
+        let name = step_name(u32::try_from(properties.len()).unwrap_or_default(), 0);
+        properties.insert(name.to_owned(), Value::Object(schema));
         start = end;
     }
     Map::from_iter([("properties".to_owned(), Value::Object(properties))])
@@ -141,17 +128,17 @@ pub(crate) fn takes_pattern(compiled: &Pattern, pattern: &str) -> bool {
 
 struct PatternKeyword(Option<Arc<Pattern>>);
 
-impl<'i> Keyword<'i> for PatternKeyword {
-    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
+impl<'i> Keyword<'i, InPlace> for PatternKeyword {
+    fn validate(&self, instance: At<'i>) -> Result<(), ValidationError<'i>> {
         if self.is_valid(instance) {
             return Ok(());
         }
         Err(ValidationError::custom("the text does not match the pattern"))
     }
 
-    fn is_valid(&self, instance: &'i Value) -> bool {
-        match (&self.0, instance) {
-            (Some(pattern), Value::String(text)) => pattern.matches(text),
+    fn is_valid(&self, instance: At<'i>) -> bool {
+        match (&self.0, instance.as_string()) {
+            (Some(pattern), Some(text)) => pattern.matches(&text),
             // Every pattern that a schema carries has been compiled before.
             _ => true,
         }
@@ -160,12 +147,19 @@ impl<'i> Keyword<'i> for PatternKeyword {
 
 struct LaxKeyword(Scalar);
 
-impl<'i> Keyword<'i> for LaxKeyword {
-    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
-        self.0.judge(instance).map_err(|broken| ValidationError::custom(broken.kind()))
+impl<'i> Keyword<'i, InPlace> for LaxKeyword {
+    fn validate(&self, instance: At<'i>) -> Result<(), ValidationError<'i>> {
+        match instance {
+            At::Value(value) => self.0.judge(value).map_err(|broken| ValidationError::custom(broken.kind())),
+            // Only schemas of the document carry it.
+            At::Step { .. } => Ok(()),
+        }
     }
 
-    fn is_valid(&self, instance: &'i Value) -> bool {
-        self.0.judge(instance).is_ok()
+    fn is_valid(&self, instance: At<'i>) -> bool {
+        match instance {
+            At::Value(value) => self.0.judge(value).is_ok(),
+            At::Step { .. } => true,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What a document may say, feature by feature: what is judged, and what is named as not judged.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests may fail a test")]
 
-use buckler_schema::{Contract, FieldKind, Limits, Location, MediaKind, Reading, Shape, Style};
+use buckler_schema::{Contract, FieldKind, Instance, Limits, Location, MediaKind, Reading, Shape, Style};
 use serde_json::{Value, json};
 
 use FieldKind::{File, Json, Text};
@@ -24,8 +24,8 @@ fn with_body(openapi: &str, schema: &Value) -> Contract {
 fn judge(contract: &Contract, value: &Value) -> bool {
     let body = contract.routes[0].operations[0].body.as_ref().unwrap();
     let schema = body.media[0].schema.unwrap();
-    let is_valid = contract.is_valid(schema, value.clone());
-    assert_eq!(is_valid, contract.violations(schema, value.clone(), 10).is_empty(), "{value}");
+    let is_valid = contract.is_valid(schema, &Instance::from(value));
+    assert_eq!(is_valid, contract.violations(schema, &Instance::from(value), 10).is_empty(), "{value}");
     is_valid
 }
 
@@ -222,7 +222,7 @@ fn violations_tell_the_place_and_not_the_value() {
     let contract = with_body("3.1.0", &schema);
     let body = contract.routes[0].operations[0].body.as_ref().unwrap();
     let value = json!({"pin": secret, "word": secret, "kind": secret, "list": [1, secret], "day": secret, "short": secret, "some": secret});
-    let violations = contract.violations(body.media[0].schema.unwrap(), value, 100);
+    let violations = contract.violations(body.media[0].schema.unwrap(), &Instance::from(&value), 100);
     let mut places: Vec<_> = violations.iter().map(|found| (found.place.as_str(), found.kind)).collect();
     places.sort_unstable();
     assert_eq!(
@@ -257,7 +257,10 @@ fn members_of_one_direction_are_not_asked_of_the_other() {
     assert!(body.is_required);
     assert_eq!(contract.unenforced.len(), 1, "told once, not once for each direction");
     let judged = [(asked, &sent), (asked, &given), (answered, &sent), (answered, &given)];
-    assert_eq!(judged.map(|(schema, value)| contract.is_valid(schema, value.clone())), [true, false, false, true]);
+    assert_eq!(
+        judged.map(|(schema, value)| contract.is_valid(schema, &Instance::from(value))),
+        [true, false, false, true]
+    );
 }
 
 #[test]
@@ -313,7 +316,7 @@ fn parameters() {
     );
     assert_eq!(operation.parameters[9].default, Some(json!(1)));
     // The operation's own `id` counts, not that of the path.
-    assert!(!contract.is_valid(operation.parameters[0].schema.unwrap(), json!("seven")));
+    assert!(!contract.is_valid(operation.parameters[0].schema.unwrap(), &Instance::from(&json!("seven"))));
     assert_eq!(contract.unenforced.len(), 2, "{:?}", contract.unenforced);
 }
 

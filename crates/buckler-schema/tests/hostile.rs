@@ -1,7 +1,7 @@
 //! Documents that mean harm, or are merely broken: refused with a place, in bounded work, and never a panic.
 #![expect(clippy::panic, reason = "helpers of tests may fail a test")]
 
-use buckler_schema::{Contract, Limits, Names, Reading, Refused, Types};
+use buckler_schema::{Contract, Instance, Limits, Names, Reading, Refused, Types};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -84,8 +84,8 @@ fn what_unfolds_without_end_or_too_far_is_refused() {
     let tree = json!({"S0": {"type": "object", "properties": {"below": {"type": "array", "items": {"$ref": own}}}}});
     let contract = compile(&taking(&start, &tree)).unwrap();
     let schema = contract.routes[0].operations[0].body.as_ref().unwrap().media[0].schema.unwrap();
-    assert!(contract.is_valid(schema, json!({"below": [{"below": []}]})));
-    assert!(!contract.is_valid(schema, json!({"below": [{"below": [7]}]})));
+    assert!(contract.is_valid(schema, &Instance::from(&json!({"below": [{"below": []}]}))));
+    assert!(!contract.is_valid(schema, &Instance::from(&json!({"below": [{"below": [7]}]}))));
     // And a long way from one to the next needs no stack.
     let long = with_end(chain(0, 20_000, &|next| json!({"properties": {"a": {"$ref": next}}})), 20_000);
     compile(&taking(&start, &long)).unwrap();
@@ -186,8 +186,8 @@ fn catastrophic_patterns_are_named_and_not_run() {
         let gap = &contract.unenforced[0];
         assert!(gap.place.ends_with("/schema/pattern") && gap.what.contains(pattern), "{gap:?}");
         let schema = contract.routes[0].operations[0].body.as_ref().unwrap().media[0].schema.unwrap();
-        assert!(contract.is_valid(schema, json!("anything")));
-        assert!(!contract.is_valid(schema, json!(7)));
+        assert!(contract.is_valid(schema, &Instance::from(&json!("anything"))));
+        assert!(!contract.is_valid(schema, &Instance::from(&json!(7))));
     }
 }
 
@@ -268,8 +268,8 @@ proptest! {
                 let valid = contracts.map(|contract| {
                     let contract = contract.unwrap_or_else(|refused| panic!("{refused}\n{document}"));
                     let schema = contract.routes[0].operations[0].body.as_ref().unwrap().media[0].schema.unwrap();
-                    let is_valid = contract.is_valid(schema, value.clone());
-                    assert_eq!(is_valid, contract.violations(schema, value.clone(), 9).is_empty());
+                    let is_valid = contract.is_valid(schema, &Instance::from(&value));
+                    assert_eq!(is_valid, contract.violations(schema, &Instance::from(&value), 9).is_empty());
                     is_valid
                 });
                 let [literal, lax, closed] = valid;

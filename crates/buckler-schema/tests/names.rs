@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use buckler_schema::{Contract, Limits, MediaKind, Names, Reading, SchemaId, Types};
+use buckler_schema::{Contract, Instance, Limits, MediaKind, Names, Reading, SchemaId, Types};
 use serde_json::{Value, json};
 
 const CLOSED: Reading = Reading { types: Types::Lax, names: Names::Closed };
@@ -120,17 +120,17 @@ fn members_without_a_schema_are_refused_at_every_depth() {
     for (schema, good, broken) in cases {
         let (contract, asked, told) = taking("application/json", &schema, CLOSED);
         for value in good {
-            let found = contract.violations(asked, value.clone(), 5);
-            assert!(contract.is_valid(asked, value.clone()), "{schema} refuses {value}: {found:?}");
+            let found = contract.violations(asked, &Instance::from(&value), 5);
+            assert!(contract.is_valid(asked, &Instance::from(&value)), "{schema} refuses {value}: {found:?}");
         }
         let (open, open_asked, _) = taking("application/json", &schema, Reading::OF_THE_APP);
         for (value, place) in broken {
-            let found = contract.violations(asked, value.clone(), 5);
+            let found = contract.violations(asked, &Instance::from(&value), 5);
             let found: Vec<_> = found.iter().map(|found| (found.place.as_str(), found.kind)).collect();
             assert_eq!(found, [(place, "extra_forbidden")], "{schema} {value}");
-            assert!(open.is_valid(open_asked, value.clone()), "{schema} {value}");
+            assert!(open.is_valid(open_asked, &Instance::from(&value)), "{schema} {value}");
             // Answers are judged as the document says.
-            assert!(contract.is_valid(told, value.clone()), "{schema} {value}");
+            assert!(contract.is_valid(told, &Instance::from(&value)), "{schema} {value}");
         }
     }
 }
@@ -144,9 +144,9 @@ fn forms_are_closed_as_bodies_are() {
         let schema = json!({"type": "object", "properties": {"count": {"type": "integer"}, "p": {"$ref": "#/components/schemas/Point"}}});
         let (contract, asked, _) = taking(media, &schema, CLOSED);
         assert_eq!(contract.routes[0].operations[0].body.as_ref().unwrap().media[0].kind, kind);
-        assert!(contract.is_valid(asked, json!({"count": "7", "p": {"x": "1"}})));
-        assert!(!contract.is_valid(asked, json!({"count": "7", "other": "1"})));
-        assert!(!contract.is_valid(asked, json!({"p": {"y": "1"}})));
+        assert!(contract.is_valid(asked, &Instance::from(&json!({"count": "7", "p": {"x": "1"}}))));
+        assert!(!contract.is_valid(asked, &Instance::from(&json!({"count": "7", "other": "1"}))));
+        assert!(!contract.is_valid(asked, &Instance::from(&json!({"p": {"y": "1"}}))));
     }
 }
 
@@ -172,8 +172,8 @@ fn deep_values_of_unions_are_judged_in_bounded_time() {
             let schema = json!({"$ref": format!("#/components/schemas/{name}")});
             let (contract, asked, _) = taking("application/json", &schema, reading);
             let start = Instant::now();
-            let is_valid = contract.is_valid(asked, value.clone());
-            let found = contract.violations(asked, value.clone(), 10);
+            let is_valid = contract.is_valid(asked, &Instance::from(value));
+            let found = contract.violations(asked, &Instance::from(value), 10);
             assert!(start.elapsed() < Duration::from_secs(2), "{name} {reading:?}: {:?}", start.elapsed());
             assert_eq!(found.is_empty(), is_valid, "{name} {found:?}");
             assert_eq!(

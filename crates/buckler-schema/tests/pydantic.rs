@@ -3,7 +3,7 @@
 //! The corpus is written by `tests/python/test_contract_corpus.py`, which also holds it to the installed Pydantic.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests may fail a test")]
 
-use buckler_schema::{Contract, Limits, Reading, SchemaId};
+use buckler_schema::{Contract, Instance, Limits, Reading, SchemaId};
 use serde_json::{Value, json};
 
 const CORPUS: &str = include_str!("fixtures/pydantic.jsonl");
@@ -27,14 +27,14 @@ fn what_pydantic_takes_is_never_refused() {
         let (contract, schema) = taking(&line["schema"], &line["components"], Reading::OF_THE_APP);
         for value in line["taken"].as_array().unwrap() {
             taken += 1;
-            if !contract.is_valid(schema, value.clone()) {
-                let told = contract.violations(schema, value.clone(), 3);
+            if !contract.is_valid(schema, &Instance::from(value)) {
+                let told = contract.violations(schema, &Instance::from(value), 3);
                 wrong.push(format!("{} refuses {value}: {told:?}", line["schema"]));
             }
         }
         for value in line["refused"].as_array().unwrap() {
-            let told = contract.violations(schema, value.clone(), 3);
-            assert_eq!(contract.is_valid(schema, value.clone()), told.is_empty(), "{value}");
+            let told = contract.violations(schema, &Instance::from(value), 3);
+            assert_eq!(contract.is_valid(schema, &Instance::from(value)), told.is_empty(), "{value}");
             refused += usize::from(!told.is_empty());
             missed += usize::from(told.is_empty());
         }
@@ -151,11 +151,14 @@ fn what_is_plainly_wrong_is_refused_in_the_words_of_pydantic() {
         {
             members.entry("name").or_insert(json!("tea"));
         }
-        let found = contract.violations(schema, value.clone(), 10);
+        let found = contract.violations(schema, &Instance::from(&value), 10);
         let told: Vec<_> =
             found.iter().map(|found| (found.place.as_str(), found.kind, found.message.as_ref())).collect();
         assert!(told.contains(&(place, kind, message)), "{value}: {told:?}");
-        assert!(!contract.is_valid(schema, value));
+        assert!(!contract.is_valid(schema, &Instance::from(&value)));
     }
-    assert_eq!(contract.violations(schema, json!({"count": "x", "price": "x", "step": "x"}), 2).len(), 2);
+    assert_eq!(
+        contract.violations(schema, &Instance::from(&json!({"count": "x", "price": "x", "step": "x"})), 2).len(),
+        2
+    );
 }

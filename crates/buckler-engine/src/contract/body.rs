@@ -3,18 +3,13 @@
 use std::sync::Arc;
 
 use buckler_policy::settings::Mode;
-use buckler_schema::SchemaId;
-use serde_json::Value;
+use buckler_schema::{Instance, SchemaId, VALUE_BYTES};
 use smallvec::SmallVec;
 
 use super::faults::{BODY, InputFault, MOST_FAULTS, Step, fault, violation};
 use super::{At, Compiled, ReadDocument};
 use crate::reason::Reason;
 use crate::stage::Violation;
-
-/// Bytes that a value takes in memory beside its text, at most: itself, and its place in a list or an object that has
-/// grown by doubling, while the smaller one is still there.
-const VALUE_BYTES: usize = 128;
 
 /// Bytes that judging a body may take where it is only monitored: beyond them nothing is judged, since monitoring must
 /// never be why a body finds no room. An eighth of what a layer holds back unless told otherwise.
@@ -100,9 +95,8 @@ impl BodyContract {
             let missing = || Err(violation(vec![InputFault::missing(vec![Step::Name(BODY.into())])]));
             return Verdict { held: if self.is_required { missing() } else { Ok(()) }, stricter: Ok(()) };
         }
-        let value: Value = match serde_json::from_slice(&self.text) {
-            Ok(value) => value,
-            Err(_) => return Verdict { held: Err(unreadable()), stricter: Ok(()) },
+        let Ok(value) = Instance::read(&self.text) else {
+            return Verdict { held: Err(unreadable()), stricter: Ok(()) };
         };
         // What the stricter reading takes, the other takes, too.
         let stricter = self.compiled.stricter.as_ref();
@@ -110,9 +104,9 @@ impl BodyContract {
             return Verdict { held: Ok(()), stricter: Ok(()) };
         }
         if !self.is_taken(&self.compiled.held, &value) {
-            return Verdict { held: Err(self.violation(&self.compiled.held, value)), stricter: Ok(()) };
+            return Verdict { held: Err(self.violation(&self.compiled.held, &value)), stricter: Ok(()) };
         }
-        let stricter = stricter.map_or(Ok(()), |reading| Err(self.violation(reading, value)));
+        let stricter = stricter.map_or(Ok(()), |reading| Err(self.violation(reading, &value)));
         Verdict { held: Ok(()), stricter }
     }
 
@@ -121,11 +115,11 @@ impl BodyContract {
     }
 
     /// Whether one of the operations takes the value; one that says nothing of it takes any.
-    fn is_taken(&self, reading: &ReadDocument, value: &Value) -> bool {
-        self.schemas(reading).any(|schema| schema.is_none_or(|schema| reading.document.is_valid(schema, value.clone())))
+    fn is_taken(&self, reading: &ReadDocument, value: &Instance<'_>) -> bool {
+        self.schemas(reading).any(|schema| schema.is_none_or(|schema| reading.document.is_valid(schema, value)))
     }
 
-    fn violation(&self, reading: &ReadDocument, value: Value) -> Violation {
+    fn violation(&self, reading: &ReadDocument, value: &Instance<'_>) -> Violation {
         let schema = self.schemas(reading).flatten().next();
         let found = schema.map(|schema| reading.document.violations(schema, value, MOST_FAULTS)).unwrap_or_default();
         let begin = [Step::Name(BODY.into())];

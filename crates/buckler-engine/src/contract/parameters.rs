@@ -4,7 +4,7 @@
 //! makes of it depends on the model, and the schema says which of them it can be.
 
 use buckler_http::head::{Field, Head};
-use buckler_schema::{Contract, Location, Names, Operation, Parameter, SchemaId, Shape, Style};
+use buckler_schema::{Contract, Instance, Location, Names, Operation, Parameter, SchemaId, Shape, Style};
 use serde_json::Value;
 
 use super::ReadDocument;
@@ -42,7 +42,7 @@ pub(crate) fn judge(
         match sent(parameter, values, asked, head) {
             Sent::Nothing if parameter.is_required => faults.push(InputFault::missing(loc.to_vec())),
             Sent::Nothing | Sent::Unread => {}
-            Sent::One(readings) => faults.extend(refused(&reading.document, schema, readings, &loc)),
+            Sent::One(readings) => faults.extend(refused(&reading.document, schema, &readings, &loc)),
         }
     }
     if reading.names == Names::Closed {
@@ -142,15 +142,11 @@ fn member<'n>(parameter: &Parameter, name: &'n str) -> Option<&'n str> {
 }
 
 /// `None` where one reading is taken.
-fn refused(document: &Contract, schema: SchemaId, readings: Vec<Value>, loc: &[Step]) -> Option<InputFault> {
-    let mut first = None;
-    for reading in readings {
-        first.get_or_insert_with(|| reading.clone());
-        if document.is_valid(schema, reading) {
-            return None;
-        }
+fn refused(document: &Contract, schema: SchemaId, readings: &[Value], loc: &[Step]) -> Option<InputFault> {
+    if readings.iter().any(|reading| document.is_valid(schema, &Instance::from(reading))) {
+        return None;
     }
-    let found = document.violations(schema, first?, 1);
+    let found = document.violations(schema, &Instance::from(readings.first()?), 1);
     Some(match found.first() {
         Some(found) => fault(loc, found),
         None => InputFault { kind: "value_error".into(), loc: loc.to_vec(), message: "Value error".into() },
