@@ -9,6 +9,7 @@ use crate::fault::{Fault, Refused, Unenforced};
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::operation::{self, Around, METHODS, Operation};
+use crate::outline::Outline;
 use crate::place::{Place, shown};
 use crate::reading::{Names, Reading};
 use crate::report::Report;
@@ -107,6 +108,11 @@ impl Contract {
     /// Where a value breaks its schema, at most so many places; none if it does not.
     pub fn violations(&self, schema: SchemaId, value: &Instance<'_>, most: usize) -> Vec<Violation> {
         self.schemas.violations(schema, value, most)
+    }
+
+    /// What names members have in values of these schemas, at every depth.
+    pub fn outline(&self, schemas: impl IntoIterator<Item = SchemaId>, limits: &Limits) -> Outline {
+        Outline::new(self.schemas.definitions(), schemas, limits)
     }
 
     /// What was found, for people and for machines.

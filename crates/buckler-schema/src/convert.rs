@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::document::{Dialect, Document};
 use crate::fault::{Fault, Gaps};
 use crate::format;
-use crate::keyword::{CARRIED, Holds, LEAVES, OPEN, PATTERN, REMARKS, TYPES};
+use crate::keyword::{CARRIED, HIDDEN, Holds, LEAVES, OPEN, PATTERN, REMARKS, TYPES};
 use crate::lax;
 use crate::limits::Limits;
 use crate::made::{Made, count, definition, described, finished, loose_schema, names, reference_to};
@@ -177,8 +177,8 @@ impl<'d> Converter<'d> {
         self.types(&mut made, members, place);
         self.discriminator(&mut made, members, place);
         self.bounds(&mut made, members, place);
-        if direction_matters(self.directions, members) {
-            self.requirement(&mut made, members, direction);
+        if self.directions {
+            self.directed(&mut made, members, direction);
         }
         if direction == Direction::Request && self.reading.types == Types::Lax {
             lax::relax(&mut made, members, place, &mut self.gaps);
@@ -400,29 +400,30 @@ impl<'d> Converter<'d> {
         }
     }
 
-    /// Members that only the other direction carries are not required in this one.
-    fn requirement(&self, made: &mut Made, members: &Map<String, Value>, direction: Direction) {
+    /// Members that only the other direction carries are not required in this one; those that only requests carry are
+    /// no members of an answer.
+    fn directed(&self, made: &mut Made, members: &Map<String, Value>, direction: Direction) {
         let mark = match direction {
             Direction::Request => "readOnly",
             Direction::Response => "writeOnly",
         };
-        let properties = members.get("properties");
-        let is_marked = |name: &Value| {
-            let property = properties.zip(name.as_str()).and_then(|(properties, name)| properties.get(name));
+        let Some(properties) = members.get("properties").and_then(Value::as_object) else { return };
+        let is_marked = |property: &Value| {
+            let place = Place::base("#");
             let marked = |schema: &Value| schema.get(mark) == Some(&Value::Bool(true));
-            property.is_some_and(|property| {
-                let place = Place::base("#");
-                marked(property) || self.document.follow(property, &place).is_ok_and(|(target, _)| marked(target))
-            })
+            marked(property) || self.document.follow(property, &place).is_ok_and(|(target, _)| marked(target))
         };
         if let Some(Value::Array(names)) = made.members.get_mut("required") {
-            names.retain(|name| !is_marked(name));
+            names.retain(|name| !name.as_str().and_then(|name| properties.get(name)).is_some_and(is_marked));
+        }
+        if direction == Direction::Response {
+            let hidden = properties.iter().filter(|(_, property)| is_marked(property));
+            let hidden: Vec<Value> = hidden.map(|(name, _)| name.as_str().into()).collect();
+            if !hidden.is_empty() {
+                made.members.insert(HIDDEN.to_owned(), Value::Array(hidden));
+            }
         }
     }
-}
-
-fn direction_matters(directions: bool, members: &Map<String, Value>) -> bool {
-    directions && members.contains_key("required")
 }
 
 fn is_file(value: &Value) -> bool {

@@ -64,6 +64,10 @@ impl Explainer {
         Self { definitions, patterns }
     }
 
+    pub(crate) fn definitions(&self) -> &[Value] {
+        &self.definitions
+    }
+
     /// At least one, unless none are asked for.
     pub(crate) fn explain(&self, definition: usize, value: &Value, most: usize) -> Vec<Violation> {
         let walk = Walk { explainer: self, scalars: RefCell::default(), steps: Cell::new(STEPS), most };

@@ -150,6 +150,9 @@ pub(crate) const LOOSE: &str = "x-buckler-loose";
 /// Marks a schema some of whose members' names were left out with what said them.
 pub(crate) const LEAVES: &str = "x-buckler-leaves";
 
+/// Names of members that only requests carry (`writeOnly`), in the reading of answers.
+pub(crate) const HIDDEN: &str = "x-buckler-hidden";
+
 /// Keywords whose schemas judge the same value as the schema that they stand in.
 pub(crate) const IN_PLACE: &[&str] = &["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"];
 

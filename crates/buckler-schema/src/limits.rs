@@ -31,6 +31,8 @@ pub struct Limits {
     pub patterns: u64,
     /// Patterns that only a backtracking engine can run.
     pub backtracking: usize,
+    /// Places and names that an [`Outline`](crate::Outline) holds, and schemas that are looked at to make it.
+    pub outlined: usize,
     /// Faults, ambiguities and places not enforced that are listed; the others are counted.
     pub listed: usize,
 }
@@ -52,6 +54,7 @@ impl Default for Limits {
             pattern: 250_000,
             patterns: 4_000_000,
             backtracking: 64,
+            outlined: 2_000_000,
             listed: 10_000,
         }
     }

@@ -37,7 +37,7 @@ impl SchemaId {
         u32::try_from(at).ok().map(Self)
     }
 
-    fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }
@@ -75,6 +75,10 @@ impl Schemas {
         }
         let validator = options.build(&Value::Object(root)).map_err(|error| error.masked().to_string())?;
         Ok(Self { validator, explainer, steps })
+    }
+
+    pub(crate) fn definitions(&self) -> &[Value] {
+        self.explainer.definitions()
     }
 
     pub(crate) fn is_valid(&self, schema: SchemaId, value: &Instance<'_>) -> bool {
