@@ -18,6 +18,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("forwarding", buckler_fuzz::forwarding),
     ("frames", buckler_fuzz::frames),
     ("head", buckler_fuzz::head),
+    ("json_editor", buckler_fuzz::json_editor),
     ("json_scanner", buckler_fuzz::json_scanner),
     ("media_type", buckler_fuzz::media_type),
     ("origin", buckler_fuzz::origin),

@@ -1,4 +1,4 @@
-//! How fast the JSON scanner is on bodies of ordinary and of hostile shape, in MB/s:
+//! How fast the JSON scanner is on bodies of ordinary and of hostile shape, and the editor beside it, in MB/s:
 //! `cargo run --release -p buckler-inspect --example throughput`.
 #![expect(clippy::disallowed_types, reason = "the scanner reads no clock; what measures it does")]
 
@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use buckler_inspect::json::{JsonFault, JsonLimits, JsonScanner};
+use buckler_inspect::json::{Edit, EditLimits, JsonEditor, JsonFault, JsonLimits, JsonScanner, Rules, Strings, Texts};
 
 /// Size of each body.
 const BODY: usize = 1 << 20;
@@ -19,26 +19,60 @@ const LIMITS: JsonLimits = JsonLimits { depth: u32::MAX, keys: u32::MAX, string:
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
     for (name, body) in bodies() {
-        let mut best = Duration::MAX;
-        for _ in 0..30 {
-            let start = Instant::now();
-            let keys = scan(&body).map_err(io::Error::other)?;
-            best = best.min(start.elapsed());
-            std::hint::black_box(keys);
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
-        let rate = body.len() as f64 / best.as_secs_f64() / 1e6;
-        writeln!(out, "{name:<48}{rate:>7.0} MB/s")?;
+        let scanner = rate(&body, scan)?;
+        let editor = rate(&body, |body| edit(body, Strings::AsWritten))?;
+        let trimmed = rate(&body, |body| edit(body, Strings::Trimmed))?;
+        writeln!(out, "{name:<48}{scanner:>7.0} MB/s{editor:>7.0} edited{trimmed:>7.0} trimmed")?;
     }
     Ok(())
 }
 
-fn scan(body: &[u8]) -> Result<u32, JsonFault> {
+fn rate(body: &[u8], work: impl Fn(&[u8]) -> Result<u64, JsonFault>) -> io::Result<f64> {
+    let mut best = Duration::MAX;
+    for _ in 0..30 {
+        let start = Instant::now();
+        let count = work(body).map_err(io::Error::other)?;
+        best = best.min(start.elapsed());
+        std::hint::black_box(count);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
+    let rate = body.len() as f64 / best.as_secs_f64() / 1e6;
+    Ok(rate)
+}
+
+/// Takes away one member of each record.
+struct NoOwners;
+
+impl Rules for NoOwners {
+    type At = ();
+
+    fn root(&self) {}
+
+    fn member(&mut self, (): (), name: &str) -> Edit<()> {
+        if name == "owner" { Edit::Remove } else { Edit::Keep(()) }
+    }
+
+    fn item(&self, (): (), _: usize) {}
+}
+
+fn edit(body: &[u8], strings: Strings) -> Result<u64, JsonFault> {
+    let limits = EditLimits { depth: u32::MAX, name: u32::MAX };
+    let mut editor = JsonEditor::new(NoOwners, limits, Texts::One, strings);
+    let mut out = Vec::with_capacity(CHUNK);
+    for chunk in body.chunks(CHUNK) {
+        out.clear();
+        editor.push(chunk, &mut out)?;
+        std::hint::black_box(&out);
+    }
+    Ok(editor.finish()?.0.removed)
+}
+
+fn scan(body: &[u8]) -> Result<u64, JsonFault> {
     let mut scanner = JsonScanner::new(LIMITS);
     for chunk in body.chunks(CHUNK) {
         scanner.push(chunk)?;
     }
-    Ok(scanner.finish()?.keys)
+    Ok(u64::from(scanner.finish()?.keys))
 }
 
 fn bodies() -> [(&'static str, Vec<u8>); 8] {

@@ -16,7 +16,8 @@
 //! # Inspectors
 //!
 //! [`json`]: a JSON text under RFC 8259, narrowed by I-JSON (RFC 7493), within limits for depth, members and
-//! strings.
+//! strings. [`json::JsonEditor`] passes one on without the members that its rules take away, and holds back no more than
+//! the name that it reads.
 //!
 //! ```
 //! use buckler_inspect::json::{JsonFault, JsonLimits, JsonScanner};

@@ -47,7 +47,6 @@ fn reference(name: &str) -> Value {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table")]
 fn what_no_schema_names_is_told_from_what_one_does() {
     let user = reference("User");
     let leak = json!({"name": "a", "hash": 1});

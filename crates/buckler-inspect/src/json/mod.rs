@@ -49,12 +49,17 @@
 //! and counts toward `keys`, the whole is below `2 × body + MEMBER_BYTES × min(keys, body / 5)` bytes: with
 //! the default limits, 1.3 MB beside the names. It is freed with the object, at the latest with the scanner.
 
+mod edit;
+mod editor;
 mod fault;
 mod members;
 mod number;
 mod scanner;
 mod string;
+mod trim;
 
+pub use edit::{Edit, EditLimits, Edited, Rules, Strings, Texts};
+pub use editor::JsonEditor;
 pub use fault::JsonFault;
 pub use members::MEMBER_BYTES;
 pub use number::NUMBER_BYTES;

@@ -51,6 +51,13 @@ impl Sink for Members {
     }
 }
 
+/// A name that is looked up at once.
+impl Sink for Vec<u8> {
+    fn extend(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
 impl StringScan {
     /// Length in Unicode scalar values after unescaping.
     pub(super) const fn length(&self) -> u32 {
@@ -219,7 +226,7 @@ const fn unescaped(letter: u8) -> Option<u8> {
     })
 }
 
-const fn hex_digit(byte: u8) -> Option<u16> {
+pub(super) const fn hex_digit(byte: u8) -> Option<u16> {
     Some(match byte {
         b'0'..=b'9' => byte - b'0',
         b'a'..=b'f' => byte - b'a' + 10,
@@ -229,7 +236,7 @@ const fn hex_digit(byte: u8) -> Option<u16> {
 }
 
 /// How many bytes at the front are plain: ASCII, no control character, no quote, no backslash.
-fn plain_run(bytes: &[u8]) -> usize {
+pub(super) fn plain_run(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks::<8>();
     let mut run = 0;
     for word in words {
