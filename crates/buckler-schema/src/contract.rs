@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::changes::{self, Changes, Fingerprints};
 use crate::convert::{Converter, has_directions};
 use crate::document::Document;
 use crate::explain::Violation;
@@ -40,6 +41,7 @@ pub struct Contract {
     pub further_unenforced: usize,
     router: Router,
     schemas: Schemas,
+    prints: Fingerprints,
 }
 
 impl Contract {
@@ -75,6 +77,7 @@ impl Contract {
         let gaps = std::mem::replace(&mut converter.gaps, crate::fault::Gaps::new(0));
         let patterns = converter.into_patterns().compiled();
         let schemas = Schemas::new(definitions, patterns).map_err(|why| Fault::new(&root, why))?;
+        let prints = Fingerprints::of(&document, &routes, limits);
         let title = document.root.pointer("/info/title").and_then(Value::as_str).unwrap_or_default();
         Ok(Self {
             title: shown(title),
@@ -86,6 +89,7 @@ impl Contract {
             further_unenforced: gaps.further,
             router,
             schemas,
+            prints,
         })
     }
 
@@ -113,6 +117,14 @@ impl Contract {
     /// What names members have in values of these schemas, at every depth.
     pub fn outline(&self, schemas: impl IntoIterator<Item = SchemaId>, limits: &Limits) -> Outline {
         Outline::new(self.schemas.definitions(), schemas, limits)
+    }
+
+    /// Operations that are others than in the document that was in force before, if there was one; of each kind at most
+    /// so many are named. Order and remarks make no difference.
+    pub fn changes_since(&self, before: Option<&Self>, most: usize) -> Changes {
+        let nothing = Fingerprints::default();
+        let before = before.map_or((&[][..], &nothing), |before| (&before.routes[..], &before.prints));
+        changes::between(before, (&self.routes, &self.prints), most)
     }
 
     /// What was found, for people and for machines.

@@ -31,6 +31,7 @@
 //! ```
 
 mod body;
+mod changes;
 mod contract;
 mod convert;
 mod cost;
@@ -64,6 +65,7 @@ mod validator;
 mod verdict;
 
 pub use body::{Body, Field, FieldKind, Media, MediaKind};
+pub use changes::{Changes, Named};
 pub use contract::Contract;
 pub use explain::Violation;
 pub use fault::{Fault, Refused, Unenforced};
