@@ -6,6 +6,7 @@ use buckler_http::forwarding::Client;
 use buckler_http::head::{Head, Version};
 use buckler_http::target::Target;
 use buckler_policy::settings::{Mode, Policy};
+use buckler_schema::{Changes, Contract};
 
 use crate::admission::{Admission, Proofs};
 use crate::answer::Reply;
@@ -100,6 +101,20 @@ impl Engine {
     /// would only be monitored, held to nothing.
     pub fn contract_fault(&self) -> Option<&str> {
         self.rules.contract.fault()
+    }
+
+    /// The contract that requests are held to, if they are held to one.
+    pub fn contract(&self) -> Option<&Contract> {
+        self.rules.contract.document()
+    }
+
+    /// Operations of the contract that are others than under the engine before; at most so many of a kind are named.
+    pub fn contract_changes(&self, before: &Self, most: usize) -> Changes {
+        match (self.contract(), before.contract()) {
+            (Some(contract), before) => contract.changes_since(before, most),
+            (None, Some(before)) => Changes { removed: before.changes_since(None, most).added, ..Changes::default() },
+            (None, None) => Changes::default(),
+        }
     }
 
     /// The ending of a request whose judging broke down: 500, written down, never a pass.

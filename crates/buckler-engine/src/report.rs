@@ -172,7 +172,7 @@ fn contract(policy: &Policy, rules: &ContractRules) -> Control {
             (State::Off, "no OpenAPI document is known: under `run` and in process it is the app's own".to_owned())
         }
         ContractRules::Off(WhyOff::NoDocument) => (State::Off, "there is no OpenAPI document".to_owned()),
-        ContractRules::Undecidable(_) if policy.contract.asks_the_app() && policy.contract.document.is_none() => {
+        ContractRules::Undecidable(_) if awaits_the_app(policy) => {
             let detail = "by the app's own OpenAPI document; without one every request is refused";
             (State::Enforced, detail.to_owned())
         }
@@ -193,6 +193,12 @@ fn contract(policy: &Policy, rules: &ContractRules) -> Control {
         }
     };
     Control { stage: Stage::Contract, state, detail: detail.into(), key: "contract.requests" }
+}
+
+/// Whether the app has yet to say what it takes.
+fn awaits_the_app(policy: &Policy) -> bool {
+    let contract = &policy.contract;
+    contract.asks_the_app() && contract.document.is_none() && contract.document_fault.is_none()
 }
 
 fn stricter(policy: &Policy, rules: &ContractRules) -> Control {

@@ -30,6 +30,7 @@ mod connection;
 mod drain;
 mod early;
 mod event;
+pub mod fetch;
 mod gateway;
 mod hop_by_hop;
 mod http2;

@@ -15,11 +15,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use buckler_policy::settings::{Environment, Policy, Tls as TlsPolicy};
+use buckler_schema::Changes;
 use buckler_tower::BucklerLayer;
 use tokio::sync::Mutex;
 
 use crate::assembly::{AssemblyError, with_known_port};
 use crate::tls::{Identity, Shown, Tls, TlsError};
+
+/// Operations of each kind that a change of the contract names: what fits a line of the log. The others are counted.
+const MOST_NAMED: usize = 20;
 
 /// Swaps policy and certificate of a gateway that serves. Clones reload the same gateway, one after the other.
 #[derive(Debug, Clone)]
@@ -49,6 +53,8 @@ pub struct Reloaded {
     pub certificate_pem: Option<String>,
     /// What else clients are shown or asked for, in words.
     pub renewed: Vec<&'static str>,
+    /// Operations of the contract that are judged in another way from now on.
+    pub contract: Changes,
     /// What the operator should know about the certificate, in words.
     pub warnings: Vec<String>,
 }
@@ -90,7 +96,9 @@ impl Reloader {
         let engine = crate::assembly::engine(known.as_ref().unwrap_or(&effective))?;
 
         // From here on nothing can fail.
-        let mut reloaded = Reloaded { needs_restart, certificate_pem: None, renewed: Vec::new(), warnings: Vec::new() };
+        let contract = engine.contract_changes(&self.layer.engine(), MOST_NAMED);
+        let mut reloaded =
+            Reloaded { needs_restart, certificate_pem: None, renewed: Vec::new(), contract, warnings: Vec::new() };
         if let Some((tls, identity)) = identity {
             reloaded.warnings.clone_from(&identity.warnings);
             reloaded.renewed = match &serving.shown {

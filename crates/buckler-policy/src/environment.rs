@@ -78,7 +78,7 @@ fn unknown_flag(flag: &Override) -> Unknown {
 /// `before` stands in front of the value where it is shown.
 fn set(settings: &mut Settings, path: &'static str, value: &str, before: &str, kind: TextKind) {
     let secret = sections::key(path).is_some_and(|key| key.shape().secret);
-    let shown = if secret { mask::mask_value(value) } else { value.to_owned() };
+    let shown = if secret { mask::mask_value(value) } else { mask::mask_urls(value).into_owned() };
     let text = Text { kind, shown: format!("{before}{shown}") };
     let end = text.shown.len();
     let place = Place::new(Arc::new(text), before.len()..end);

@@ -27,6 +27,7 @@
 pub mod coverage;
 mod diagnostic;
 mod document;
+mod document_url;
 mod environment;
 mod grammar;
 mod key;

@@ -5,6 +5,7 @@
 //! looking at the characters alone, which works on a file that does not parse, too; and what the parser finds to be
 //! the value of such a key is masked whatever its form.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::suggest::nearest;
@@ -109,11 +110,33 @@ pub(crate) fn mask_file(text: &str, public: &[&str]) -> String {
                         })
                         .map(|(_, closing)| closing);
                 }
-                None => shown.push_str(line),
+                None => shown.push_str(&mask_urls(line)),
             },
         }
     }
     shown
+}
+
+/// What ends an address in a line of a policy, or in a list of them.
+const ENDS_OF_URL: [char; 9] = ['"', '\'', ' ', '\t', ',', ']', '}', '\r', '\n'];
+
+/// Masks what an address carries beside where it leads: user and password, and the query. Same length in bytes.
+pub(crate) fn mask_urls(text: &str) -> Cow<'_, str> {
+    if !text.contains("://") {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        let (url, behind) = after.split_at(after.find(ENDS_OF_URL).unwrap_or(after.len()));
+        let (place, query) = url.split_at(url.find('?').map_or(url.len(), |at| at + 1));
+        let authority = place.split('/').next().unwrap_or_default();
+        let (userinfo, place) = place.split_at(authority.rfind('@').unwrap_or_default());
+        shown.extend([before, "://", &stars(userinfo), place, &stars(query)]);
+        rest = behind;
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
 }
 
 /// Splits a line before the first value that has to be masked.
@@ -164,6 +187,23 @@ mod tests {
             let masked = mask_file(given, &["keys"]);
             assert_eq!(masked, shown);
             assert_eq!(masked.len(), given.len());
+        }
+    }
+
+    // R61
+    #[test]
+    fn what_an_address_carries_is_masked() {
+        for (given, shown) in [
+            ("s = \"https://a.example/o.json\"", "s = \"https://a.example/o.json\""),
+            ("s = \"https://me:pw@a.example/o\" # x?y", "s = \"https://*****@a.example/o\" # x?y"),
+            ("s = 'https://a.example/o?t=é&u=1'", "s = 'https://a.example/o?********'"),
+            ("[\"http://a@b@c/@d\", \"b://x?y\"]", "[\"http://***@c/@d\", \"b://x?*\"]"),
+            ("a@b://c", "a@b://c"),
+            ("://", "://"),
+        ] {
+            assert_eq!(mask_urls(given), shown);
+            assert_eq!(mask_file(given, &[]), shown);
+            assert_eq!(shown.len(), given.len());
         }
     }
 

@@ -16,6 +16,7 @@ use buckler_http::origin::OriginPattern;
 use buckler_inspect::coding::Coding;
 
 use crate::coverage::FindingId;
+pub use crate::document_url::{DocumentUrl, Transport};
 use crate::secret::SecretReference;
 
 /// The whole policy, resolved: file, environment and defaults have been laid over each other.
@@ -381,8 +382,12 @@ pub struct Contract {
     pub silence: Vec<Silence>,
     /// Where the document is from. `None`: the app, if it can be asked.
     pub source: Option<ContractSource>,
+    /// How often it is fetched again; `None` is never. Of no use for a document that is not fetched.
+    pub refresh: Option<Duration>,
     /// The document, once the host has it.
     pub document: Option<Document>,
+    /// Why the app fails to make one, where the host knows.
+    pub document_fault: Option<String>,
     /// What becomes of requests that the document does not allow.
     pub requests: Requests,
     /// What becomes of requests for what the document does not list.
@@ -438,6 +443,8 @@ pub enum ContractSource {
     App,
     /// A file.
     File(PathBuf),
+    /// An address that it is fetched from.
+    Url(DocumentUrl),
 }
 
 /// `contract.requests`
@@ -470,9 +477,14 @@ pub enum Stricter {
 }
 
 impl Contract {
+    /// Whether a document is of any use.
+    pub fn is_used(&self) -> bool {
+        self.requests != Requests::Off
+    }
+
     /// Whether requests are to be held to what the app itself says.
     pub fn asks_the_app(&self) -> bool {
-        self.requests != Requests::Off && matches!(self.source, None | Some(ContractSource::App))
+        self.is_used() && matches!(self.source, None | Some(ContractSource::App))
     }
 
     /// Takes where an app has its docs, beside what the policy names itself. The usual paths no longer count then: they

@@ -2,7 +2,9 @@
 
 mod common;
 
+use buckler_policy::settings::ContractSource;
 use buckler_policy::{Host, Sources};
+
 /// A snapshot without the expression that made it.
 macro_rules! assert_page {
     ($page:expr) => {{
@@ -291,4 +293,39 @@ fn silenced_findings() {
     let silence = development(good).expect("loads").policy.contract.silence;
     let told: Vec<_> = silence.iter().map(|one| (one.id.code(), one.route.as_deref(), one.reason.as_str())).collect();
     assert_eq!(told, [("B101", Some("POST /hooks/{id}"), "signed"), ("B501", None, "the mesh names hosts")]);
+}
+
+#[test]
+fn where_a_contract_may_come_from() {
+    // R40, R61
+    let from = |url: &str| format!("{COMPLETE}[contract]\nsource = \"{url}\"");
+    let cases = [
+        ("user and password", load(&from("https://me:CANARY-7d1f@docs.example.com/openapi.json"))),
+        ("plain HTTP in production", load(&from("http://docs.example.com/openapi.json?t=CANARY-7d1f"))),
+        ("another scheme", load(&from("ftp://docs.example.com/openapi.json"))),
+        ("no host", load(&from("https://"))),
+        ("a fragment", load(&from("https://docs.example.com/#openapi"))),
+        ("no scheme", load(&from("docs.example.com/openapi.json"))),
+        ("too often", load(&format!("{}\nrefresh = \"10ms\"", from("https://docs.example.com/")))),
+        (
+            "in process",
+            Sources::new(Host::InProcess).file("buckler.toml", from("https://docs.example.com/o?t=CANARY-7d1f")).load(),
+        ),
+    ];
+    let page = page(cases);
+    assert!(!page.contains("CANARY"), "{page}");
+    assert_page!(page);
+    for (loaded, shown) in [
+        (load(&from("https://docs.example.com/o?t=CANARY-7d1f")), "https://docs.example.com/o"),
+        (load(&from("http://127.0.0.1:8000/openapi.json")), "http://127.0.0.1:8000/openapi.json"),
+        (development("[contract]\nsource = \"http://app:8000/openapi.json\""), "http://app:8000/openapi.json"),
+    ] {
+        let loaded = loaded.expect("loads");
+        let ContractSource::Url(url) = loaded.policy.contract.source.clone().expect("there is one") else {
+            panic!("{:?}", loaded.policy.contract.source)
+        };
+        assert_eq!(url.to_string(), shown);
+        let told = format!("{:?} {:?}", loaded.policy, loaded.provenance);
+        assert!(told.contains(shown) && !told.contains("CANARY"), "{told}");
+    }
 }

@@ -8,6 +8,7 @@
 //! do is elsewhere.
 
 mod cli;
+mod documents;
 mod draft;
 mod exit;
 pub mod policy_source;

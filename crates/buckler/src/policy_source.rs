@@ -24,9 +24,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use buckler_policy::settings::{ContractSource, Document, Requests};
+use buckler_policy::settings::{ContractSource, Document};
 use buckler_policy::{Host, Loaded, Override, PolicyErrors, Sources, Style};
-use buckler_schema::Limits;
+
+use crate::documents;
 
 /// Looked for where no file is named.
 pub const USUAL_FILE: &str = "buckler.toml";
@@ -105,7 +106,7 @@ impl PolicySource {
         }
         let mut loaded = sources.environment(self.variables.clone()).load().map_err(PolicyFailure::Wrong)?;
         let contract = &mut loaded.policy.contract;
-        if let (Some(ContractSource::File(file)), true) = (&contract.source, contract.requests != Requests::Off) {
+        if let (Some(ContractSource::File(file)), true) = (&contract.source, contract.is_used()) {
             contract.document = Some(self.document(file)?);
         }
         Ok(loaded)
@@ -114,11 +115,8 @@ impl PolicySource {
     /// The contract's document; a relative path begins at the folder of the policy.
     fn document(&self, file: &Path) -> Result<Document, PolicyFailure> {
         let path = self.path.parent().map_or_else(|| file.to_owned(), |folder| folder.join(file));
-        let most = u64::try_from(Limits::default().bytes).unwrap_or(u64::MAX).saturating_add(1);
-        let mut bytes = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(most).read_to_end(&mut bytes));
-        match read {
-            Ok(_) => Ok(Document::new(bytes)),
+        match documents::of_file(&path) {
+            Ok(bytes) => Ok(Document::new(bytes)),
             Err(error) => Err(PolicyFailure::Unread(format!(
                 "`contract.source`: the document `{}` cannot be read: {error}",
                 path.display()

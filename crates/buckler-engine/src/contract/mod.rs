@@ -86,9 +86,13 @@ impl ContractRules {
     pub(crate) fn compile(policy: &Policy) -> Self {
         let Requests::Judged(mode) = policy.contract.requests else { return Self::Off(WhyOff::Policy) };
         let Some(document) = &policy.contract.document else {
-            return match mode {
-                Mode::Enforce => Self::Undecidable("there is no document to hold requests to".to_owned()),
-                Mode::Monitor => Self::Off(WhyOff::NoDocument),
+            let fault = policy.contract.document_fault.as_ref().map(|why| format!("the app fails to make it: {why}"));
+            return match (mode, fault) {
+                (Mode::Enforce, fault) => {
+                    Self::Undecidable(fault.unwrap_or_else(|| "there is no document to hold requests to".to_owned()))
+                }
+                (Mode::Monitor, Some(fault)) => Self::Off(WhyOff::Refused(fault)),
+                (Mode::Monitor, None) => Self::Off(WhyOff::NoDocument),
             };
         };
         match (Compiled::new(document.as_bytes(), policy), mode) {
@@ -104,6 +108,14 @@ impl ContractRules {
             Self::Off(_) => Mode::Monitor,
             Self::Judged(mode, _) => *mode,
             Self::Undecidable(_) => Mode::Enforce,
+        }
+    }
+
+    /// The document that requests are held to.
+    pub(crate) fn document(&self) -> Option<&Contract> {
+        match self {
+            Self::Judged(_, compiled) => Some(&compiled.held.document),
+            Self::Off(_) | Self::Undecidable(_) => None,
         }
     }
 

@@ -8,6 +8,7 @@ use buckler_policy::settings::Document;
 use buckler_policy::{Host, Sources};
 use serde_json::{Value, json};
 
+use crate::report::State;
 use crate::stage::Stage;
 use crate::{Context, Engine, Judged, Opening, Timestamp};
 
@@ -287,6 +288,21 @@ fn a_document_that_is_wanted_and_cannot_be_used_lets_nothing_pass() {
         let engine = load("", document);
         assert_eq!(engine.contract_fault().is_some(), document.is_some());
         assert_eq!(get(&engine), Seen::Passed(Vec::new()));
+    }
+}
+
+// R40
+#[test]
+fn an_app_that_fails_to_make_its_document_is_told_what_it_raised() {
+    for (policy, state) in [(ENFORCED, State::Enforced), ("", State::Off)] {
+        let text = format!("environment = \"development\"\n{policy}");
+        let mut policy = Sources::new(Host::InProcess).file("buckler.toml", &text).load().unwrap().policy;
+        policy.contract.document_fault = Some("GET /a: TypeError: no schema for Socket".to_owned());
+        let engine = Engine::new(&policy);
+        let why = "the app fails to make it: GET /a: TypeError: no schema for Socket";
+        assert_eq!(engine.contract_fault(), Some(why));
+        let control = engine.controls().iter().find(|control| control.stage == Stage::Contract).unwrap();
+        assert!(control.state == state && control.detail.ends_with(why), "{}", control.detail);
     }
 }
 

@@ -7,7 +7,7 @@ use buckler_engine::stage::Finding;
 use buckler_engine::{Record, Severity};
 
 use super::Entry;
-use super::line::{Client, Colour, Incident, level, note, severity};
+use super::line::{Client, Colour, Incident, changed, level, note, severity};
 
 pub(super) fn line(out: &mut Vec<u8>, entry: &Entry, colour: Colour) {
     // Writing to memory cannot fail.
@@ -54,7 +54,12 @@ fn said(out: &mut Vec<u8>, finding: &Finding) -> Result<()> {
 }
 
 fn happened(out: &mut Vec<u8>, incident: &Incident, colour: Colour) -> Result<()> {
+    let words;
     let (what, peer, severity) = match incident {
+        Incident::Contract { changes } => {
+            words = changed(changes);
+            (&words, None, Severity::Info)
+        }
         Incident::LinesDropped { count } => {
             let (on, off) = paint(Severity::Error, colour);
             return write!(out, "{on}error{off} log: {count} lines could not be written in time");

@@ -7,11 +7,12 @@ use buckler_engine::record::Outcome;
 use buckler_engine::redact::Target;
 use buckler_engine::stage::Finding;
 use buckler_engine::{Reason, Record};
+use buckler_schema::Changes;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::Entry;
-use super::line::{Client, Incident, level, note, outcome, severity};
+use super::line::{Client, Incident, changed, level, note, outcome, severity};
 
 #[derive(Serialize)]
 struct Exchange<'a> {
@@ -78,24 +79,35 @@ struct Happened<'a> {
     what: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<Shown<IpAddr>>,
+    #[serde(flatten)]
+    changes: Option<&'a Changes>,
 }
 
 pub(super) fn line(out: &mut Vec<u8>, entry: &Entry) {
     let written = match entry {
         Entry::Exchange(record) => serde_json::to_writer(out, &exchange(record)),
         Entry::Incident(incident) => {
-            let dropped;
+            let words;
             let (event, what, peer, severity) = match incident {
                 Incident::LinesDropped { count } => {
-                    dropped = format!("{count} lines could not be written in time");
-                    ("log", dropped.as_str(), None, buckler_engine::Severity::Error)
+                    words = format!("{count} lines could not be written in time");
+                    ("log", words.as_str(), None, buckler_engine::Severity::Error)
                 }
                 Incident::Connection { what, peer, severity } => ("connection", what.as_str(), *peer, *severity),
                 Incident::Reload { what, severity } => ("reload", what.as_str(), None, *severity),
+                Incident::Contract { changes } => {
+                    words = changed(changes);
+                    ("contract", words.as_str(), None, buckler_engine::Severity::Info)
+                }
                 Incident::Worker { what, severity } => ("worker", what.as_str(), None, *severity),
             };
             let client = peer.map(|peer| Shown(peer.ip().to_canonical()));
-            let happened = Happened { ts: Shown(Timestamp::now()), level: level(severity), event, what, client };
+            let changes = match incident {
+                Incident::Contract { changes } => Some(changes),
+                _ => None,
+            };
+            let happened =
+                Happened { ts: Shown(Timestamp::now()), level: level(severity), event, what, client, changes };
             serde_json::to_writer(out, &happened)
         }
     };

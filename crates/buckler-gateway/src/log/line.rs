@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use buckler_engine::record::{Note, Outcome, ReplyKind};
 use buckler_engine::{Record, Severity};
 use buckler_http::connection::Peer;
+use buckler_schema::{Changes, Named};
 
 /// Whether lines for people may be coloured. Colour never carries meaning of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,11 @@ pub enum Incident {
         /// How much it matters.
         severity: Severity,
     },
+    /// Operations of the contract that are in force are others than before.
+    Contract {
+        /// Which.
+        changes: Changes,
+    },
     /// A worker started, stopped, or printed something.
     Worker {
         /// In its own or the supervisor's words.
@@ -48,6 +54,21 @@ pub enum Incident {
         /// How much it matters.
         severity: Severity,
     },
+}
+
+/// What has changed of a contract, in words.
+pub(super) fn changed(changes: &Changes) -> String {
+    let kinds = [(&changes.added, "added"), (&changes.removed, "removed"), (&changes.changed, "changed")];
+    let told = kinds.into_iter().filter(|(named, _)| named.count > 0).map(|(named, kind)| kind_of(named, kind));
+    format!("operations of the contract: {}", told.collect::<Vec<_>>().join("; "))
+}
+
+fn kind_of(Named { count, first }: &Named, kind: &str) -> String {
+    let further = match count.saturating_sub(first.len()) {
+        0 => String::new(),
+        further => format!(" and {further} more"),
+    };
+    format!("{count} {kind} ({}{further})", first.join(", "))
 }
 
 /// The word for an ending, in both shapes.

@@ -5,6 +5,7 @@ use buckler_engine::{Context, Ending, Engine, Opening, Severity, Timestamp, Traf
 use buckler_http::connection::Connection;
 use buckler_http::head::{Head, Version};
 use buckler_policy::{Host, Sources};
+use buckler_schema::{Changes, Named};
 use buckler_tower::Observer;
 use http::{HeaderMap, StatusCode};
 
@@ -125,6 +126,21 @@ impl Write for Stuck {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+// R40
+#[test]
+fn a_change_of_the_contract_is_told_in_fields_and_in_words() {
+    let named = |count, first: &[&str]| Named { count, first: first.iter().map(|name| (*name).to_owned()).collect() };
+    let changes =
+        Changes { added: named(3, &["GET /a", "PUT /b"]), removed: named(1, &["GET /c"]), ..Changes::default() };
+    let entry = || vec![Entry::Incident(Incident::Contract { changes: changes.clone() })];
+    let words = "operations of the contract: 3 added (GET /a, PUT /b and 1 more); 1 removed (GET /c)";
+    assert_eq!(lines(LogFormat::Human, AccessLog::All, entry()), format!("info {words}\n"));
+    let line: serde_json::Value = serde_json::from_str(&lines(LogFormat::Json, AccessLog::All, entry())).unwrap();
+    assert_eq!((&line["event"], &line["what"]), (&"contract".into(), &words.into()));
+    assert_eq!(line["added"], serde_json::json!({"count": 3, "first": ["GET /a", "PUT /b"]}));
+    assert_eq!(line["changed"], serde_json::json!({"count": 0, "first": []}));
 }
 
 #[test]

@@ -27,7 +27,7 @@ mod place;
 mod service;
 mod upload;
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, Authority};
 pub use connect::ConnectError;
 pub use download::Download;
 pub use endpoint::Endpoint;
@@ -37,6 +37,7 @@ pub use line::{LONGEST_LINE, LONGEST_WAIT};
 pub use place::{PATIENCE, Place};
 pub use service::UpstreamService;
 
+pub(crate) use connect::connect;
 pub(crate) use endpoint::InFlight;
 
 use std::num::NonZeroU32;

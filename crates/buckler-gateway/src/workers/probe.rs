@@ -56,6 +56,7 @@ impl AppFacts {
         }
         if policy.contract.asks_the_app() {
             policy.contract.document = self.document.as_ref().map(|text| Document::new(text.as_bytes()));
+            policy.contract.document_fault = self.document_fault.as_deref().map(told);
         }
     }
 
@@ -70,6 +71,14 @@ impl AppFacts {
             .hint("remove it, or say `environment = \"development\"` where no client can reach the app"))
     }
 }
+
+/// What an app raised, as it may be shown and logged.
+fn told(fault: &str) -> String {
+    buckler_engine::redact::text(fault).chars().take(LONGEST_FAULT).collect()
+}
+
+/// Characters of what an app raised: the first sentences say what it is, and a model may repeat itself in it.
+const LONGEST_FAULT: usize = 600;
 
 /// Imports the app in a process of its own and tells what it is. What the app prints meanwhile is shown only if it
 /// fails.

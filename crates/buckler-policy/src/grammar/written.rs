@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Grammar, Shape};
 use crate::diagnostic::{Code, Faults};
+use crate::mask::mask_urls;
 use crate::node::Node;
 use crate::suggest::quoted;
 
@@ -49,7 +50,11 @@ impl<T: Sync> Grammar for Written<T> {
         match (self.read)(text) {
             Ok(value) => Some(value),
             Err(complaint) => {
-                let fault = faults.refuse(Code::Invalid, &node.place, format!("{} is not {}", quoted(text), self.what));
+                let fault = faults.refuse(
+                    Code::Invalid,
+                    &node.place,
+                    format!("{} is not {}", quoted(&mask_urls(text)), self.what),
+                );
                 fault.label(complaint.reason);
                 fault.help = complaint.help;
                 None

@@ -1,10 +1,14 @@
 //! `[contract]`: what the app says of itself: to whom, what requests are held to it, and what has to hold of its routes.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Section, section_mode};
-use crate::grammar::{Complaint, List, OneOf, PATH, SilencedFinding, Written};
+use crate::diagnostic::Code;
+use crate::document_url::{DocumentUrl, Transport, UrlFault};
+use crate::grammar::{Complaint, DurationBetween, List, OneOf, OrOff, PATH, SilencedFinding, Written};
 use crate::key::{About, Key, Preset};
+use crate::provenance::Origin;
 use crate::reader::{Read, Reader};
 use crate::settings::{Contract, ContractSource, Coverage, Docs, Mode, Requests, Unlisted};
 use crate::sources::Host;
@@ -13,7 +17,7 @@ pub(crate) static SECTION: Section = Section {
     path: "contract",
     doc: "What the app tells about itself in its OpenAPI document: who may read it, what requests are held to \
           it, and what has to hold of its routes. `buckler contract` prints it whatever stands here.",
-    keys: &[&MODE, &DOCS, &DOCS_PATHS, &SOURCE, &REQUESTS, &UNLISTED, &COVERAGE, &SILENCE],
+    keys: &[&MODE, &DOCS, &DOCS_PATHS, &SOURCE, &REFRESH, &REQUESTS, &UNLISTED, &COVERAGE, &SILENCE],
 };
 
 pub(crate) static MODE: Key<OneOf<Mode>> = section_mode(
@@ -92,16 +96,19 @@ pub(crate) static SOURCE: Key<Written<ContractSource>> = Key {
     about: About {
         path: "contract.source",
         doc: "The OpenAPI document (3.0 or 3.1, JSON) that requests are held to: `app`, the one that the app itself \
-              makes, its prefix and all that it knows of its models included; or a file, as `file:openapi.json`. A \
-              document is never fetched.",
+              makes, its prefix and all that it knows of its models included; a file, as `file:openapi.json`; or, for \
+              a gateway, an address as `https://docs.example.com/openapi.json`, which is fetched at the start, at a \
+              reload and every `contract.refresh`: at most 32 MiB within 10 s, no redirect followed, the certificate \
+              verified. `http://` is for this machine, and for development. A document that cannot be had keeps the \
+              gateway from starting where `requests` is `enforce`; later on the last good one stays.",
         preset: Preset::Unset("`\"app\"` under `buckler run` and in process; none under `buckler serve`"),
         why: "FastAPI says of every operation what it takes; only an app that runs elsewhere cannot be asked",
         example: "\"file:openapi.json\"",
-        aliases: &["openapi_file", "schema", "document", "spec"],
+        aliases: &["openapi_file", "schema", "document", "spec", "url", "contract_url"],
     },
     grammar: Written {
         what: "a source of the contract",
-        words: "`\"app\"`, or a file as `\"file:openapi.json\"`",
+        words: "`\"app\"`, a file as `\"file:openapi.json\"`, or an address as `\"https://docs.example.com/openapi.json\"`",
         read: source,
     },
 };
@@ -113,11 +120,36 @@ fn source(text: &str) -> Result<ContractSource, Complaint> {
     match text.strip_prefix("file:") {
         Some("") => Err(Complaint::new("the file has no name").help("write \"file:openapi.json\"")),
         Some(path) => Ok(ContractSource::File(PathBuf::from(path))),
-        None if text.contains("://") => Err(Complaint::new("documents are not fetched")
-            .help("save it beside the policy and write \"file:openapi.json\"")),
-        None => Err(Complaint::new("neither \"app\" nor a file").help(format!("write \"file:{text}\""))),
+        None if text.contains("://") => DocumentUrl::parse(text).map(ContractSource::Url).map_err(|fault| {
+            let complaint = Complaint::new(fault.as_str());
+            match fault {
+                UrlFault::Userinfo => complaint.help("name an address that is open to this machine"),
+                _ => complaint.help("write \"https://docs.example.com/openapi.json\", or save it and name the file"),
+            }
+        }),
+        None => Err(Complaint::new("neither \"app\", a file nor an address").help(format!("write \"file:{text}\""))),
     }
 }
+
+/// Asking more often than this is no way to learn of a change; a reload is.
+const LEAST_REFRESH: Duration = Duration::from_secs(1);
+
+/// Longer than anybody remembers that it is on.
+const MOST_REFRESH: Duration = Duration::from_hours(24 * 7);
+
+pub(crate) static REFRESH: Key<OrOff<DurationBetween>> = Key {
+    about: About {
+        path: "contract.refresh",
+        doc: "How often a document with an address is asked for again; `off` is at the start and at a reload alone. What \
+              has not changed is not sent again (`ETag`, `Last-Modified`); what cannot be had or used changes nothing, \
+              and is told once.",
+        preset: Preset::Always("\"5m\""),
+        why: "a deployment of the app takes minutes as well, and an unchanged answer costs a few hundred bytes",
+        example: "\"1m\"",
+        aliases: &["interval", "poll", "refresh_interval", "ttl"],
+    },
+    grammar: OrOff(DurationBetween { least: LEAST_REFRESH, most: MOST_REFRESH }),
+};
 
 pub(crate) static REQUESTS: Key<OneOf<Requests>> = Key {
     about: About {
@@ -147,7 +179,9 @@ pub(crate) static UNLISTED: Key<OneOf<Unlisted>> = Key {
         doc: "What the contract does not list: `refuse` answers 404, or 405 with `Allow` where only the method is \
               missing; `pass` leaves it to the app. `HEAD` and `OPTIONS` of a listed path, WebSockets and the docs are \
               no matter of the contract.",
-        preset: Preset::Unset("`\"refuse\"` for a contract from a file under `buckler serve`, else `\"pass\"`"),
+        preset: Preset::Unset(
+            "`\"refuse\"` for a contract from a file or an address under `buckler serve`, else `\"pass\"`",
+        ),
         why: "an app has routes that it does not list: mounts, hidden routes, redirects; a document that somebody hands \
               over is what the service is meant to be",
         example: "\"refuse\"",
@@ -155,6 +189,29 @@ pub(crate) static UNLISTED: Key<OneOf<Unlisted>> = Key {
     },
     grammar: OneOf { words: &[("refuse", Unlisted::Refuse), ("pass", Unlisted::Pass)] },
 };
+
+/// Where a document may be fetched from, and by whom.
+fn check_url(reader: &mut Reader, url: &DocumentUrl) {
+    if let Some(place) = reader.place_of(&SOURCE) {
+        // The query may hold a secret.
+        reader.provenance.set(&SOURCE, Origin::of(&place), &format!("\"{url}\""));
+    }
+    if reader.host == Host::InProcess {
+        reader
+            .conflict(&SOURCE, Code::Conflict, "`contract.source`: in process nothing is fetched")
+            .label("for `buckler serve` and `buckler run`")
+            .help("leave it away: the app is here, and says itself what it takes; or write \"file:openapi.json\"");
+    } else if url.transport() == Transport::Plain && !url.is_loopback() && reader.is_deployed() {
+        reader
+            .conflict(
+                &SOURCE,
+                Code::Conflict,
+                "`contract.source`: outside development a document comes over `https://`",
+            )
+            .label("whoever stands on the way could write another contract")
+            .help("write `https://`, or fetch it by other means and name the file: \"file:openapi.json\"");
+    }
+}
 
 pub(crate) fn read(reader: &mut Reader) -> Read<Contract> {
     let mode = reader.read_mode(&MODE);
@@ -167,17 +224,24 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Contract> {
     let coverage = reader.read(&COVERAGE);
     let silence = reader.read(&SILENCE);
     let source = reader.read_optional(&SOURCE);
+    let refresh = reader.read(&REFRESH);
     let requests = reader.read(&REQUESTS);
     let unlisted = reader.read_optional(&UNLISTED);
     let source = source?;
-    let handed_over = reader.host == Host::Gateway && matches!(source, Some(ContractSource::File(_)));
+    if let Some(ContractSource::Url(url)) = &source {
+        check_url(reader, url);
+    }
+    let handed_over =
+        reader.host == Host::Gateway && matches!(source, Some(ContractSource::File(_) | ContractSource::Url(_)));
     let usual = if handed_over && !reader.is_set(&super::app::TARGET) { Unlisted::Refuse } else { Unlisted::Pass };
     Ok(Contract {
         mode: mode?,
         docs: docs?,
         docs_paths: docs_paths?,
         source,
+        refresh: refresh?,
         document: None,
+        document_fault: None,
         requests: match requests? {
             Requests::Off => Requests::Off,
             // One switch at the top, or for the section, turns all of it to monitoring.

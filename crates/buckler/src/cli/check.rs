@@ -57,6 +57,7 @@ pub(super) fn run(arguments: &Arguments, wheel: Option<&Path>) -> Result<Exit, F
         }
         Err(failure) => return Err(failure.into()),
     };
+    serving::obtain_contract(&mut loaded.policy)?;
     let app = arguments.app.is_some().then(|| look_at(&loaded, wheel)).transpose()?;
     if let Some(Ok(survey)) = &app {
         survey.app.tell(&mut loaded.policy);

@@ -1,7 +1,6 @@
 //! `buckler contract`
 
 use std::fmt::Write as _;
-use std::io::Read;
 use std::path::Path;
 
 use buckler_gateway::workers;
@@ -12,7 +11,7 @@ use serde::Serialize;
 use super::app::{AppArguments, target};
 use super::console::{self, Exit, FAINT, Failure, GOOD, STRONG, WEAK};
 use super::policy::{PolicyArguments, set};
-use crate::serving;
+use crate::{documents, serving};
 
 /// Prints the contract that the app writes of itself, as JSON, whether or not clients may read it.
 ///
@@ -72,16 +71,9 @@ fn of_app(arguments: &Arguments, app: Option<&str>, wheel: Option<&Path>) -> Res
     serving::block_on(async { workers::contract(&target, workers::START_DEADLINE).await.map_err(Failure::usage) })
 }
 
-/// No more is read than can be compiled.
 pub(super) fn of_file(file: &str) -> Result<Vec<u8>, Failure> {
-    let most = u64::try_from(Limits::default().bytes).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
-    let read = match file {
-        "-" => std::io::stdin().lock().take(most).read_to_end(&mut bytes),
-        _ => std::fs::File::open(file).and_then(|file| file.take(most).read_to_end(&mut bytes)),
-    };
-    read.map_err(|error| Failure::usage(format_args!("`{file}` cannot be read: {error}")))?;
-    Ok(bytes)
+    let read = if file == "-" { documents::of(std::io::stdin().lock()) } else { documents::of_file(Path::new(file)) };
+    read.map_err(|error| Failure::usage(format_args!("`{file}` cannot be read: {error}")))
 }
 
 #[derive(Serialize)]

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::console::{self, Exit, FAINT, Failure, GOOD, STRONG, WEAK};
 use super::policy::{PolicyArguments, set};
+use crate::serving;
 
 /// Walks one request through the policy and names what decides.
 ///
@@ -67,7 +68,8 @@ const ANY_PORT: u16 = 50_000;
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let environment = arguments.dev.then(|| set("environment", "--dev", "development"));
-    let loaded = arguments.policy.load(environment.into_iter().collect())?;
+    let mut loaded = arguments.policy.load(environment.into_iter().collect())?;
+    serving::obtain_contract(&mut loaded.policy)?;
     let url = Url::split(&arguments.url)?;
     let fields = fields(&arguments.headers)?;
     let body = arguments.data.as_deref().map(read_body).transpose()?;

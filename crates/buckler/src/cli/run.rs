@@ -10,7 +10,7 @@ use super::app::{AppArguments, target};
 use super::console::{Exit, Failure};
 use super::coverage::{coverage, enforce, summary};
 use super::policy::{PolicyArguments, set, warn};
-use crate::serving::{self, App};
+use crate::serving::{self, App, Origin};
 
 /// Starts a FastAPI app behind the gateway.
 ///
@@ -89,6 +89,7 @@ pub(super) fn run(arguments: Arguments, wheel: Option<&Path>) -> Result<Exit, Fa
     let mut loaded = source.load()?;
     warn(&loaded);
     let target = target(&loaded, wheel)?;
+    let remote = serving::obtain_contract(&mut loaded.policy)?;
     // Before the app is imported, so that no change falls between.
     let changes = match loaded.policy.app.reload {
         Reload::OnChange => Some(Changes::since_now(target.app_dir.clone())),
@@ -104,7 +105,7 @@ pub(super) fn run(arguments: Arguments, wheel: Option<&Path>) -> Result<Exit, Fa
     let coverage = coverage(&loaded, &survey);
     enforce(&loaded, &coverage)?;
     let app = App::Workers { target, facts: Box::new(survey.app), coverage: summary(&coverage), changes };
-    serving::serve(&loaded, source, app, inherited)
+    serving::serve(&loaded, Origin { source, remote }, app, inherited)
 }
 
 /// What `run` and `serve` have in common.

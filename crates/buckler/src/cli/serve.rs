@@ -1,14 +1,12 @@
 //! `buckler serve`
 
-use std::path::PathBuf;
-
 use buckler_gateway::upstream::Address;
 use clap::Args;
 
 use super::console::{Exit, Failure};
 use super::policy::{PolicyArguments, set, warn};
 use super::run::front;
-use crate::serving::{self, App};
+use crate::serving::{self, App, Origin};
 
 /// Puts the gateway before an HTTP API that runs elsewhere.
 ///
@@ -24,9 +22,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     policy: PolicyArguments,
 
-    /// The contract, an `OpenAPI` document in JSON, that requests are held to, in place of `contract.source`
-    #[arg(long, value_name = "FILE")]
-    contract: Option<PathBuf>,
+    /// The contract, an `OpenAPI` document in JSON, that requests are held to, in place of `contract.source`: a file, or
+    /// an address (`https://…`)
+    #[arg(long, value_name = "FILE|URL")]
+    contract: Option<String>,
 
     /// Address to listen on, in place of those of the policy; may be repeated
     #[arg(long, value_name = "ADDR")]
@@ -46,13 +45,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::usage(format_args!("--upstream: {error}")))?;
     let mut overrides: Vec<_> = front(&arguments.listen, arguments.dev).collect();
-    if let Some(file) = &arguments.contract {
-        // From the current folder, as every argument; the policy's own path begins at the policy.
-        let file = std::path::absolute(file)?;
-        overrides.push(set("contract.source", "--contract", format!("file:{}", file.display())));
+    if let Some(named) = &arguments.contract {
+        let source = if named.contains("://") {
+            named.clone()
+        } else {
+            // From the current folder, as every argument; the policy's own path begins at the policy.
+            format!("file:{}", std::path::absolute(named)?.display())
+        };
+        overrides.push(set("contract.source", "--contract", source));
     }
     let source = arguments.policy.source(overrides)?;
-    let loaded = source.load()?;
+    let mut loaded = source.load()?;
     warn(&loaded);
-    serving::serve(&loaded, source, App::Upstream(addresses), inherited)
+    let remote = serving::obtain_contract(&mut loaded.policy)?;
+    serving::serve(&loaded, Origin { source, remote }, App::Upstream(addresses), inherited)
 }

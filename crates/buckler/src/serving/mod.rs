@@ -7,6 +7,7 @@
 mod announce;
 mod manager;
 mod reload;
+mod remote;
 mod signals;
 mod workers;
 
@@ -22,11 +23,12 @@ use buckler_gateway::{Assembled, Behind, Inherited};
 use buckler_policy::Loaded;
 use buckler_policy::settings::Policy;
 
-use crate::cli::console::{Exit, Failure};
+use crate::cli::console::{self, Exit, Failure, WEAK};
 use crate::policy_source::PolicySource;
 use tokio::task::JoinSet;
 
 use reload::Reloads;
+pub(crate) use remote::Remote;
 use signals::Signals;
 use workers::Workers;
 
@@ -47,27 +49,48 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
     runtime.map_err(|error| Failure::usage(format_args!("no threads could be started: {error}")))?.block_on(future)
 }
 
+/// Fetches the contract that the policy names an address for. Where it is only monitored, what is wrong is a warning.
+pub(crate) fn obtain_contract(policy: &mut Policy) -> Result<Option<Remote>, Failure> {
+    // Most policies name none, and need no threads for it.
+    if !Remote::is_wanted(policy) {
+        return Ok(None);
+    }
+    let remote = block_on(Remote::obtain(policy))?;
+    if let Some(trouble) = remote.as_ref().and_then(Remote::trouble) {
+        console::note(format_args!("{WEAK}warning{WEAK:#}: no contract: {trouble}"));
+    }
+    Ok(remote)
+}
+
 /// Sockets that a service manager hands over. To be called before anything else runs.
 pub(crate) fn inherit() -> Result<Inherited, Failure> {
     Inherited::take().map_err(Failure::usage)
 }
 
-/// Serves until a signal comes; SIGHUP loads from `source` again.
-pub(crate) fn serve(loaded: &Loaded, source: PolicySource, app: App, inherited: Inherited) -> Result<Exit, Failure> {
+/// What SIGHUP loads again.
+pub(crate) struct Origin {
+    /// The policy.
+    pub(crate) source: PolicySource,
+    /// Its contract, if that has an address.
+    pub(crate) remote: Option<Remote>,
+}
+
+/// Serves until a signal comes; SIGHUP loads from `origin` again.
+pub(crate) fn serve(loaded: &Loaded, origin: Origin, app: App, inherited: Inherited) -> Result<Exit, Failure> {
     let colour = match anstream::AutoStream::choice(&io::stdout()) {
         anstream::ColorChoice::Never => Colour::Plain,
         anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi | anstream::ColorChoice::Auto => Colour::Ansi,
     };
     let policy = &loaded.policy;
     let (log, writer) = Log::start(policy.log.access, policy.log.format, colour, io::stdout())?;
-    let done = block_on(serve_until_signal(loaded, source, app, inherited, log));
+    let done = block_on(serve_until_signal(loaded, origin, app, inherited, log));
     finish(writer);
     done
 }
 
 async fn serve_until_signal(
     loaded: &Loaded,
-    source: PolicySource,
+    origin: Origin,
     app: App,
     inherited: Inherited,
     log: Log,
@@ -89,7 +112,8 @@ async fn serve_until_signal(
     };
     let certificate = announce::announce(loaded, &app, &assembled)?;
     let reloads = Reloads {
-        source,
+        source: origin.source,
+        remote: origin.remote,
         reloader: assembled.reloader(),
         provenance: loaded.provenance.clone(),
         policy: policy.clone(),

@@ -1,6 +1,8 @@
 //! SIGHUP: the policy and the certificate are loaded again while requests go on, and with a policy that is good the
 //! workers are replaced one by one, so that new code of the app is picked up.
 //!
+//! A contract that has an address goes the same way whenever there is a newer one at it (`remote`).
+//!
 //! A mistake changes nothing but the log, which gets one line for each, with its place. What the log is told is names of
 //! keys and masked messages, never values.
 
@@ -12,17 +14,21 @@ use buckler_engine::Severity;
 use buckler_gateway::Reloader;
 use buckler_gateway::log::{Incident, Log};
 use buckler_gateway::workers::AppFacts;
-use buckler_policy::settings::{Environment, Policy};
+use buckler_policy::settings::{Environment, Mode, Policy, Requests};
 use buckler_policy::{Diagnostic, Loaded, Provenance};
+use buckler_schema::Changes;
 use tokio::sync::watch;
 
 use super::manager;
+use super::remote::{News, Remote};
 use super::workers::Workers;
 use crate::policy_source::{PolicyFailure, PolicySource};
 
 /// What a reload needs to know of the start.
 pub(super) struct Reloads {
     pub(super) source: PolicySource,
+    /// The contract, if it has an address.
+    pub(super) remote: Option<Remote>,
     pub(super) reloader: Reloader,
     /// What the policy in force said of each key.
     pub(super) provenance: Provenance,
@@ -52,6 +58,7 @@ impl Reloads {
                     Err(_) => return,
                 },
                 () = heard_of(&mut app) => self.follow_app().await,
+                news = next_of(&mut self.remote) => self.follow_document(news).await,
             }
         }
     }
@@ -59,12 +66,65 @@ impl Reloads {
     /// The docs of another app may be elsewhere: they are closed, or open, before it serves (R10).
     async fn follow_app(&self) {
         let mut policy = self.policy.clone();
+        self.complete(&mut policy, self.remote.as_ref());
+        match self.reloader.reload(&policy).await {
+            Ok(reloaded) => self.tell_contract(reloaded.contract),
+            Err(error) => {
+                let what = format!("the contract and the docs of the app stay as they were: {error}");
+                self.tell(&what, Severity::Error);
+            }
+        }
+    }
+
+    /// Another contract is swapped in; workers and certificate stay as they are.
+    async fn follow_document(&mut self, news: News) {
+        let document = match news {
+            News::Nothing => return,
+            News::Trouble(trouble) => {
+                return self.tell(&format!("the contract stays as it was: {trouble}"), Severity::Error);
+            }
+            News::Recovered => return self.tell("the contract's document can be had again", Severity::Info),
+            News::Renewed(document) => document,
+        };
+        let mut policy = self.policy.clone();
+        self.complete(&mut policy, None);
+        policy.contract.document = Some(document.clone());
+        let reloaded = self.reloader.reload(&policy).await.map_err(|error| error.to_string());
+        let Some(remote) = &mut self.remote else { return };
+        match reloaded {
+            Ok(reloaded) => {
+                remote.keep(document);
+                self.tell_contract(reloaded.contract);
+            }
+            Err(error) => {
+                remote.reject(error.clone());
+                self.tell(&format!("the contract stays as it was: {error}"), Severity::Error);
+            }
+        }
+    }
+
+    /// What the policy as it was read does not say: what the app is, and what is at the contract's address.
+    fn complete(&self, policy: &mut Policy, remote: Option<&Remote>) {
         if let Some(workers) = &self.workers {
-            workers.tell_app(&mut policy);
+            workers.tell_app(policy);
         }
-        if let Err(error) = self.reloader.reload(&policy).await {
-            self.tell(&format!("the contract and the docs of the app stay as they were: {error}"), Severity::Error);
+        if let Some(document) = remote.and_then(Remote::document) {
+            policy.contract.document = Some(document.clone());
         }
+    }
+
+    /// The document of another policy, if it has an address: as it is now, or as it was last where it is the same
+    /// address. With what should be known about it.
+    async fn fetch(&self, policy: &Policy) -> Result<(Option<Remote>, Option<String>), Vec<String>> {
+        let Some(mut remote) = Remote::of(policy).await else { return Ok((None, None)) };
+        let Some(trouble) = remote.trouble() else { return Ok((Some(remote), None)) };
+        let before = self.remote.as_ref().filter(|before| before.serves(policy)).and_then(Remote::document);
+        match before {
+            Some(document) => remote.keep(document.clone()),
+            None if policy.contract.requests == Requests::Judged(Mode::Enforce) => return Err(vec![trouble]),
+            None => {}
+        }
+        Ok((Some(remote), Some(format!("no newer contract: {trouble}"))))
     }
 
     async fn reload(&mut self) {
@@ -90,21 +150,21 @@ impl Reloads {
         let read = tokio::task::spawn_blocking(move || source.load()).await.map_err(|error| one(&error))?;
         let Loaded { mut policy, provenance, warnings } = read.map_err(mistakes)?;
         let read = policy.clone();
-        if let Some(workers) = &self.workers {
-            if policy.environment != Environment::Development {
-                workers.deployable().map_err(|fault| one(&fault))?;
-            }
-            workers.tell_app(&mut policy);
+        if let Some(workers) = self.workers.as_ref().filter(|_| policy.environment != Environment::Development) {
+            workers.deployable().map_err(|fault| one(&fault))?;
         }
+        let (remote, warning) = self.fetch(&policy).await?;
+        self.complete(&mut policy, remote.as_ref());
         let reloaded = self.reloader.reload(&policy).await.map_err(|error| one(&error))?;
 
         if let Some(workers) = &self.workers {
             workers.reload(&policy);
         }
-        self.policy = read;
-        for warning in warnings.iter().map(line).chain(reloaded.warnings) {
+        (self.policy, self.remote) = (read, remote);
+        for warning in warnings.iter().map(line).chain(reloaded.warnings).chain(warning) {
             self.tell(&warning, Severity::Warning);
         }
+        self.tell_contract(reloaded.contract);
         if let (Some(file), Some(pem)) = (&self.certificate, &reloaded.certificate_pem)
             && let Err(error) = fs::write(file, pem)
         {
@@ -116,11 +176,24 @@ impl Reloads {
         Ok(summary(&changed, &reloaded.needs_restart, &reloaded.renewed))
     }
 
+    fn tell_contract(&self, changes: Changes) {
+        if !changes.is_empty() {
+            self.log.incident(Incident::Contract { changes });
+        }
+    }
+
     fn tell(&self, what: &str, severity: Severity) {
         // One incident is one line, whatever a name in it holds.
         let what = what.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
         let what = what.collect::<Vec<_>>().join(" ");
         self.log.incident(Incident::Reload { what, severity });
+    }
+}
+
+async fn next_of(remote: &mut Option<Remote>) -> News {
+    match remote {
+        Some(remote) => remote.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -4,6 +4,7 @@
 mod mistakes;
 mod offline;
 mod reload;
+mod remote;
 mod serving;
 
 use std::fs;
