@@ -1,9 +1,16 @@
 //! Formats, as Pydantic reads them: never narrower, so what FastAPI accepts passes.
 //!
 //! A format that is not here is a remark of the document. Of those here, each check is a necessary condition of what
-//! Pydantic takes: `date-time` may be written as seconds since 1970, `uuid` without hyphens.
+//! Pydantic takes: `date-time` may be written as seconds since 1970, `uuid` without hyphens. Times, `uuid` and `uri` are
+//! read by the libraries that Pydantic itself reads them with.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+
+use speedate::{Date, DateTime, DateTimeConfig, Duration, MicrosecondsPrecisionOverflowBehavior, Time, TimeConfig};
+use url::Url;
+use uuid::Uuid;
+
+use crate::number::trimmed;
 
 /// A check for texts.
 pub(crate) type Check = fn(&str) -> bool;
@@ -33,7 +40,7 @@ pub(crate) const FORMATS: &[(&str, Check)] = &[
     ("ipvanyaddress", |text| ipv4(text) || ipv6(text)),
     ("ipvanyinterface", |text| ipv4_with_prefix(text) || ipv6_with_prefix(text)),
     ("ipvanynetwork", |text| ipv4_with_prefix(text) || ipv6_with_prefix(text)),
-    ("multi-host-uri", uri),
+    ("multi-host-uri", multi_host_uri),
     ("uri", uri),
 ];
 
@@ -100,52 +107,44 @@ pub(crate) fn takes(name: &str) -> Takes {
     }
 }
 
-/// Seconds, or what begins with a day of the calendar.
+/// A day, or a moment: whether that is a midnight is left to the app.
 fn date(text: &str) -> bool {
-    let text = text.trim();
-    if is_number(text) {
-        return true;
-    }
-    let mut parts = text.get(..10).unwrap_or_default().split('-');
-    let mut number = |digits: usize| {
-        let part =
-            parts.next().filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))?;
-        part.parse::<u32>().ok()
-    };
-    let (Some(year), Some(month), Some(day)) = (number(4), number(2), number(2)) else { return false };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 => 28 + u32::from(leap),
-        _ => return false,
-    };
-    (1..=days).contains(&day)
+    let is_date =
+        |text: &str| Date::parse_str(text).is_ok() || DateTime::parse_str_with_config(text, &moments()).is_ok();
+    let text = trimmed(text);
+    is_number(text) || is_date(text) || without_leap_second(text).is_some_and(|text| is_date(&text))
 }
 
-/// Seconds, or hours and minutes.
+/// RFC 3339 §5.7 knows them, and Pydantic does not. When there was one is left to the app.
+fn without_leap_second(text: &str) -> Option<String> {
+    let (hour, rest) = text.split_once(':')?;
+    let (minute, second) = rest.split_once(':')?;
+    Some(format!("{hour}:{minute}:59{}", second.strip_prefix("60")?))
+}
+
+/// Digits behind the microseconds are cut off.
+fn times() -> TimeConfig {
+    let behaviour = MicrosecondsPrecisionOverflowBehavior::Truncate;
+    TimeConfig::builder().microseconds_precision_overflow_behavior(behaviour).build()
+}
+
+fn moments() -> DateTimeConfig {
+    DateTimeConfig::builder().time_config(times()).build()
+}
+
 fn time(text: &str) -> bool {
-    let text = text.trim();
-    let mut parts = text.split(':');
-    let mut below = |most: u32| {
-        let part = parts.next().and_then(|part| part.get(..2)).and_then(|part| part.parse::<u32>().ok());
-        part.is_some_and(|part| part < most)
-    };
-    is_number(text) || (below(24) && below(60))
+    let is_time = |text: &str| Time::parse_bytes_with_config(text.as_bytes(), &times()).is_ok();
+    let text = trimmed(text);
+    is_number(text) || is_time(text) || without_leap_second(text).is_some_and(|text| is_time(&text))
 }
 
-/// Seconds, an ISO duration, or days and a time of day.
 fn duration(text: &str) -> bool {
-    let text = text.trim();
-    !text.is_empty() && text.bytes().any(|byte| byte.is_ascii_digit())
+    let text = trimmed(text);
+    is_number(text) || Duration::parse_bytes_with_config(text.as_bytes(), &times()).is_ok()
 }
 
 fn uuid(text: &str) -> bool {
-    let text = text.trim();
-    let text = text.strip_prefix("urn:uuid:").unwrap_or(text);
-    let text = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
-    let digits = text.bytes().filter(|byte| *byte != b'-');
-    text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()) && digits.count() == 32
+    Uuid::parse_str(trimmed(text)).is_ok()
 }
 
 fn email(text: &str) -> bool {
@@ -174,8 +173,12 @@ fn without_prefix(text: &str) -> &str {
     text.split_once('/').map_or(text, |(address, _)| address)
 }
 
-/// A scheme, whatever follows: readers of URLs mend a lot.
 fn uri(text: &str) -> bool {
+    Url::parse(text).is_ok()
+}
+
+/// A scheme, whatever follows: several hosts are no URL by any standard.
+fn multi_host_uri(text: &str) -> bool {
     let text = text.trim_start_matches(|character: char| character <= ' ' || character.is_whitespace());
     text.starts_with(|character: char| character.is_ascii_alphabetic()) && text.contains(':')
 }
@@ -200,7 +203,11 @@ mod tests {
         let cases: &[(&str, &[&str], &[&str])] = &[
             ("date", &["2026-02-30", "2026-13-01", "tomorrow", "", "2025-02-29"], &["2024-02-29", "1700000000"]),
             ("date-time", &["2026-00-01T00:00:00Z", "noon"], &["2026-11-21T10:00:00Z", "2026-11-21 10:00", "17.5"]),
-            ("time", &["25:00", "10:61", "x", ""], &["10:00", "10:00:01.5Z", "3600"]),
+            (
+                "time",
+                &["25:00", "10:60:00", "10:61", "10:00:61", "x", ""],
+                &["10:00", "10:00:01.5Z", "23:59:60Z", "3600"],
+            ),
             ("duration", &["", "P", "long"], &["P3D", "3 days, 10:00", "15"]),
             (
                 "uuid",
