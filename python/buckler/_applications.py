@@ -1,9 +1,13 @@
 """What an app is made of, read through public attributes, without an import of any framework."""
 
 import inspect
+import itertools
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._operations import Held
 
 STARLETTE = "starlette.applications.Starlette"
 FASTAPI = "fastapi.applications.FastAPI"
@@ -45,24 +49,61 @@ def docs_paths(app: object) -> list[str]:
 
 
 def document(app: object) -> dict[str, Any] | None:
-    """Give the OpenAPI document that the app makes of itself; `None` of what makes none.
+    """Give the OpenAPI document that the app makes of itself; `None` of what makes none."""
+    main = main_application(app)
+    return None if main is None else made(main)
+
+
+def contract(app: object) -> "Held | None":
+    """Give the same as requests are held to it: with what the app's models read in truth."""
+    # Who has no contract needs none of it.
+    from ._operations import held
+
+    main = main_application(app)
+    if main is None or (said := made(main)) is None:
+        return None
+    outside = sum(1 for _ in itertools.takewhile(lambda layer: layer is not main, layers(app)))
+    return held(said, main, in_order(main, main.routes), outside)
+
+
+def main_application(app: object) -> Any:  # noqa: ANN401 - FastAPI has no type here
+    """Give the FastAPI application that requests reach first; `None` where there is none."""
+    for at, each in applications(app):
+        if not at and is_a(type(each), FASTAPI):
+            return each
+    return None
+
+
+def made(app: Any) -> dict[str, Any] | None:  # noqa: ANN401 - FastAPI has no type here
+    """Have an application make its document.
 
     FastAPI keeps the first one that it makes. This one may be made before the app's last route is
     there, so the app is left as if it had not been asked.
     """
-    for at, each in applications(app):
-        if at or not is_a(type(each), FASTAPI):
+    kept = getattr(app, "openapi_schema", None)
+    try:
+        with warnings.catch_warnings():
+            # They come again when a client asks, and then with the app's own settings.
+            warnings.simplefilter("ignore")
+            said = app.openapi()
+    finally:
+        app.openapi_schema = kept
+    return said if isinstance(said, dict) else None
+
+
+def in_order(holder: object, routes: Iterable[object]) -> Iterator[tuple[type, Any]]:
+    """Give each route with its kind, those of included routers as FastAPI itself combines them."""
+    # Where FastAPI 0.165 keeps folders of `frontend()`: in no public list, and yet they are served.
+    router = getattr(holder, "router", holder)
+    late = getattr(router, "_low_priority_routes", ())
+    for route in itertools.chain(routes, late):
+        included = getattr(route, "effective_route_contexts", None)
+        if included is None:
+            yield type(route), route
             continue
-        kept = getattr(each, "openapi_schema", None)
-        try:
-            with warnings.catch_warnings():
-                # They come again when a client asks, and then with the app's own settings.
-                warnings.simplefilter("ignore")
-                made = each.openapi()
-        finally:
-            each.openapi_schema = kept
-        return made if isinstance(made, dict) else None
-    return None
+        low = getattr(route, "effective_low_priority_routes", tuple)
+        for context in itertools.chain(included(), low()):
+            yield type(context.original_route), context.starlette_route or context
 
 
 def applications(app: object) -> Iterator[tuple[str, Any]]:

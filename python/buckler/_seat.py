@@ -9,7 +9,7 @@ round the whole; the inner one then lets pass what that one has judged.
 import logging
 from typing import TYPE_CHECKING, cast
 
-from buckler._applications import applications, docs_paths, document, is_a, layers
+from buckler._applications import applications, contract, docs_paths, is_a, layers
 from buckler._types import App, Scope
 from buckler._wrong import TWICE, is_added
 
@@ -54,11 +54,17 @@ def learn_contract(engine: "Engine", app: object) -> None:
     import json
 
     try:
-        made = document(app)
-        text = None if made is None else json.JSONEncoder(allow_nan=False).encode(made)
+        held = contract(app)
+        text = None if held is None else json.JSONEncoder(allow_nan=False).encode(held.document)
     except Exception:  # whatever a model raises
         logger.warning("the app fails to make its OpenAPI document", exc_info=True)
-        text = None
+        held = text = None
+    if held is not None and held.wider_count:
+        logger.info(
+            "%d places of the app's models take more than its contract shows: %s",
+            held.wider_count,
+            "; ".join(held.wider),
+        )
     why = engine.learn_contract(text)
     if why is not None:
         logger.error(

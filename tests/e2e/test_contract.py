@@ -65,7 +65,7 @@ def test_what_fastapi_takes_passes(serving: Serving) -> None:
 
 
 def test_monitoring_names_what_enforcing_refuses(serving: Serving) -> None:
-    gateway = serving.serve(APP, f'{PLAIN}[log]\nformat = "json"\n')
+    gateway = serving.serve(APP, ENFORCED.replace('"enforce"', '"monitor"'))
     for body, _ in WRONG:
         # The app says so itself.
         assert put(gateway, body)[0] == 422

@@ -1,14 +1,18 @@
 """The app's contract inside its own process: read with the first request, and enforced. R40, R81"""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import pytest
 from buckler import Buckler, PolicyError
-from fastapi import FastAPI, Query
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
 
 
 class Item(BaseModel):
@@ -96,3 +100,66 @@ def test_a_file_that_is_no_document_is_a_policy_mistake(tmp_path: Path) -> None:
     policy.write_text('environment = "development"\n[contract]\nsource = "file:api.json"\n')
     with pytest.raises(PolicyError, match=r"contract\.source"):
         Buckler(made(), policy=policy)
+
+
+def is_ours(answer: httpx.Response) -> bool:
+    """Whether the app was not asked: its own 422 stays what its document says it is."""
+    return answer.headers["content-type"] == "application/problem+json"
+
+
+def guarded() -> FastAPI:
+    app = FastAPI()
+
+    def caller(request: Request) -> None:
+        if "authorization" not in request.headers:
+            raise HTTPException(401)
+
+    @app.post("/open")
+    async def free(item: Item) -> str:
+        return item.name
+
+    @app.post("/guarded", dependencies=[Depends(caller)])
+    async def behind(item: Item) -> str:
+        return item.name
+
+    return app
+
+
+@pytest.mark.anyio
+async def test_who_would_have_heard_another_refusal_hears_it_still() -> None:
+    # R40: by default nobody hears 422 who heard 401, or an app's own words, before.
+    auto = {"environment": "development"}
+    refused = {"name": "too long"}
+    served = Buckler(guarded(), **auto)
+    assert is_ours(await ask(served, "POST", "/open", json=refused))
+    assert (await ask(served, "POST", "/guarded", json=refused)).status_code == 401
+    for key in ("contract__requests", "content__unknown_fields"):
+        value = "enforce" if key == "contract__requests" else "reject"
+        served = Buckler(guarded(), **auto, **{key: value})
+        assert (await ask(served, "POST", "/guarded", json=refused)).status_code == 422
+
+    answering = guarded()
+
+    @answering.exception_handler(RequestValidationError)
+    async def words(_request: Request, _error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"own": "words"}, 400)
+
+    sharing = guarded()
+    sharing.add_middleware(CORSMiddleware, allow_origins=["https://a.example"])
+    for app in (answering, sharing):
+        answer = await ask(Buckler(app, **auto), "POST", "/open", json=refused)
+        assert answer.status_code in (400, 422)
+        assert not is_ours(answer)
+        held = Buckler(app, **auto, contract__requests="enforce")
+        assert is_ours(await ask(held, "POST", "/open", json=refused))
+
+
+@pytest.mark.anyio
+async def test_what_clients_read_is_the_apps_own_document() -> None:
+    # R40
+    app = made()
+    before = app.openapi()
+    app.openapi_schema = None
+    served = Buckler(app, **SETTINGS, contract__docs="open")
+    assert (await ask(served, "GET", "/openapi.json")).json() == before
+    assert "x-buckler" not in json.dumps(app.openapi())

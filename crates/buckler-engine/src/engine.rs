@@ -203,7 +203,7 @@ impl Engine {
 
         // 10. What the app's own contract says of the head; last, since it costs most.
         let verdict = contract::check(&rules.contract, head, &target, &announced);
-        let (contract, matched) = ledger.judge(rules.contract.mode(), verdict.held, Matched::new())?;
+        let (contract, matched) = ledger.judge(verdict.mode, verdict.held, Matched::new())?;
         let (stricter, ()) = ledger.judge(Mode::Monitor, verdict.stricter, ())?;
 
         let proofs = Proofs {

@@ -185,11 +185,15 @@ fn contract(policy: &Policy, rules: &ContractRules) -> Control {
                 0 => String::new(),
                 gaps => format!("; {gaps} places of the document are not enforced (`buckler contract --check`)"),
             };
+            let left = match compiled.left() {
+                0 => String::new(),
+                left => format!("; of {left} of them the app answers first, so there it is recorded"),
+            };
             let unlisted = match policy.contract.unlisted {
                 Unlisted::Refuse => "refused",
                 Unlisted::Pass => "passed",
             };
-            (State::from(*mode), format!("{operations} operations; what they do not list is {unlisted}{gaps}"))
+            (State::from(*mode), format!("{operations} operations; what they do not list is {unlisted}{left}{gaps}"))
         }
     };
     Control { stage: Stage::Contract, state, detail: detail.into(), key: "contract.requests" }

@@ -452,6 +452,8 @@ pub enum ContractSource {
 pub enum Requests {
     /// Left to the app.
     Off,
+    /// Refused where no client can tell it from the app's own refusal; elsewhere recorded.
+    Unnoticed,
     /// Refused or recorded.
     Judged(Mode),
 }

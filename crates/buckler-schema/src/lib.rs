@@ -71,7 +71,7 @@ pub use explain::Violation;
 pub use fault::{Fault, Refused, Unenforced};
 pub use instance::{Instance, VALUE_BYTES};
 pub use limits::Limits;
-pub use operation::{Operation, Requirement, Response};
+pub use operation::{First, Operation, Requirement, Response};
 pub use outline::{Member, Outline, OutlineAt};
 pub use parameter::{Location, Parameter, Shape, Style};
 pub use reading::{Names, Reading, Types};

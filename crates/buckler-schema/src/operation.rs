@@ -33,9 +33,24 @@ pub struct Operation {
     pub body: Option<Body>,
     /// What may be answered, by status.
     pub responses: Vec<Response>,
+    /// Who would have answered what is refused.
+    pub first: First,
     /// What authenticates: one of them is enough. Empty if the document asks for nothing.
     pub security: Vec<Requirement>,
 }
+
+/// Who answers first where an operation is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// Its own fields are the first thing that is judged.
+    Fields,
+    /// Something else of the app: a dependency that may ask for a caller, a middleware, a handler with another answer.
+    App,
+}
+
+/// Marks an operation of which the app would answer first. Whoever hands a document over says so, and only of an app
+/// that could be asked.
+const FIRST: &str = "x-buckler-first";
 
 /// An answer of an operation.
 #[derive(Debug, Clone)]
@@ -94,6 +109,7 @@ pub(crate) fn read<'d>(
         id: given.get("operationId").and_then(Value::as_str).map(shown),
         parameters,
         body,
+        first: if given.get(FIRST).is_some_and(|who| who == "app") { First::App } else { First::Fields },
         responses: responses(converter, given.get("responses"), &place.name("responses"))?,
         security: security(
             converter,

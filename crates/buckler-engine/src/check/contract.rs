@@ -29,36 +29,39 @@ use crate::stage::Violation;
 pub(crate) struct Verdict {
     /// The operations that it may be for, by what requests are held to.
     pub(crate) held: Result<Matched, Violation>,
+    /// What becomes of it.
+    pub(crate) mode: Mode,
     /// By what is only written down.
     pub(crate) stricter: Result<(), Violation>,
 }
 
 impl Verdict {
-    fn unjudged() -> Self {
-        Self { held: Ok(Matched::new()), stricter: Ok(()) }
+    fn unjudged(mode: Mode) -> Self {
+        Self { held: Ok(Matched::new()), mode, stricter: Ok(()) }
     }
 
-    fn refused(violation: Violation) -> Self {
-        Self { held: Err(violation), stricter: Ok(()) }
+    fn refused(mode: Mode, violation: Violation) -> Self {
+        Self { held: Err(violation), mode, stricter: Ok(()) }
     }
 }
 
 pub(crate) fn check(rules: &ContractRules, head: &Head<'_>, target: &Target<'_>, announced: &Announced<'_>) -> Verdict {
-    let compiled = match rules {
-        ContractRules::Off(_) => return Verdict::unjudged(),
+    let (mode, compiled) = match rules {
+        ContractRules::Off(_) => return Verdict::unjudged(Mode::Monitor),
         ContractRules::Undecidable(_) => {
             let detail = "there is no contract that the request could be held to";
-            return Verdict::refused(Violation::of("contract.requests", Reason::InternalError, detail));
+            let violation = Violation::of("contract.requests", Reason::InternalError, detail);
+            return Verdict::refused(Mode::Enforce, violation);
         }
-        ContractRules::Judged(_, compiled) => compiled,
+        ContractRules::Judged(mode, compiled) => (*mode, compiled),
     };
     // The handshake of a WebSocket is a GET that no document lists.
     if is_websocket(head) {
-        return Verdict::unjudged();
+        return Verdict::unjudged(mode);
     }
     match Asked::of(head, target) {
-        Some(asked) => judge(compiled, head, &asked, announced),
-        None => Verdict::unjudged(),
+        Some(asked) => judge(mode, compiled, head, &asked, announced),
+        None => Verdict::unjudged(mode),
     }
 }
 
@@ -78,7 +81,8 @@ pub(crate) fn body(rules: &ContractRules, matched: &Matched, announced: &Announc
         let body = compiled.held.operation(at).and_then(|operation| operation.body.as_ref());
         body.and_then(|body| body.media.get(known)).is_some_and(|media| media.schema.is_some())
     });
-    judged.then(|| Box::new(BodyContract::new(*mode, compiled, operations, is_required)))
+    let mode = compiled.mode_of(*mode, matched.iter().copied());
+    judged.then(|| Box::new(BodyContract::new(mode, compiled, operations, is_required)))
 }
 
 fn is_websocket(head: &Head<'_>) -> bool {
@@ -86,7 +90,7 @@ fn is_websocket(head: &Head<'_>) -> bool {
     head.first(Field::Upgrade).is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"))
 }
 
-fn judge(compiled: &Compiled, head: &Head<'_>, asked: &Asked, announced: &Announced<'_>) -> Verdict {
+fn judge(mode: Mode, compiled: &Compiled, head: &Head<'_>, asked: &Asked, announced: &Announced<'_>) -> Verdict {
     let document = &compiled.held.document;
     let root_path = std::str::from_utf8(head.root_path()).unwrap_or_default();
     let mut found = Vec::new();
@@ -98,8 +102,8 @@ fn judge(compiled: &Compiled, head: &Head<'_>, asked: &Asked, announced: &Announ
     }
     if found.is_empty() {
         return match compiled.unlisted {
-            Unlisted::Refuse if !is_redirected(compiled, asked, root_path) => Verdict::refused(unlisted()),
-            Unlisted::Refuse | Unlisted::Pass => Verdict::unjudged(),
+            Unlisted::Refuse if !is_redirected(compiled, asked, root_path) => Verdict::refused(mode, unlisted()),
+            Unlisted::Refuse | Unlisted::Pass => Verdict::unjudged(mode),
         };
     }
     let method = head.method();
@@ -112,19 +116,22 @@ fn judge(compiled: &Compiled, head: &Head<'_>, asked: &Asked, announced: &Announ
         .collect();
     if asked_for.is_empty() {
         return match compiled.unlisted {
-            Unlisted::Refuse if !matches!(method, "HEAD" | "OPTIONS") => Verdict::refused(no_method(&found)),
-            Unlisted::Refuse | Unlisted::Pass => Verdict::unjudged(),
+            Unlisted::Refuse if !matches!(method, "HEAD" | "OPTIONS") => Verdict::refused(mode, no_method(&found)),
+            Unlisted::Refuse | Unlisted::Pass => Verdict::unjudged(mode),
         };
     }
     let by = |reading: &ReadDocument| taken(reading, &asked_for, asked, head, announced);
-    let Some(stricter) = &compiled.stricter else { return Verdict { held: by(&compiled.held), stricter: Ok(()) } };
+    let mode = compiled.mode_of(mode, asked_for.iter().map(|(at, _)| *at));
+    let Some(stricter) = &compiled.stricter else {
+        return Verdict { held: by(&compiled.held), mode, stricter: Ok(()) };
+    };
     match (by(stricter), asked_for.len()) {
         // What the stricter reading takes, the other takes, too.
-        (Ok(matched), 1) => Verdict { held: Ok(matched), stricter: Ok(()) },
+        (Ok(matched), 1) => Verdict { held: Ok(matched), mode, stricter: Ok(()) },
         (stricter, _) => {
             let held = by(&compiled.held);
             let stricter = if held.is_ok() { stricter.map(drop) } else { Ok(()) };
-            Verdict { held, stricter }
+            Verdict { held, mode, stricter }
         }
     }
 }

@@ -24,7 +24,7 @@ mod tests;
 use std::sync::Arc;
 
 use buckler_policy::settings::{Mode, Policy, Requests, Stricter, Unlisted};
-use buckler_schema::{Contract, Limits, Names, Operation, Reading, Types};
+use buckler_schema::{Contract, First, Limits, Names, Operation, Reading, Types};
 use smallvec::SmallVec;
 
 /// What requests are held to.
@@ -56,6 +56,16 @@ pub(crate) struct Compiled {
     /// Of the same document, so routes and operations stand at the same places.
     pub(crate) stricter: Option<ReadDocument>,
     pub(crate) unlisted: Unlisted,
+    pub(crate) precedence: Precedence,
+}
+
+/// Who refuses a request where something of the app would have answered it first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Precedence {
+    /// We do, whatever the app would have said.
+    Ours,
+    /// The app, as it does without us: an anonymous client hears of its missing credentials, not of its fields.
+    TheApps,
 }
 
 /// One reading of the document.
@@ -84,30 +94,28 @@ impl ReadDocument {
 
 impl ContractRules {
     pub(crate) fn compile(policy: &Policy) -> Self {
-        let Requests::Judged(mode) = policy.contract.requests else { return Self::Off(WhyOff::Policy) };
+        let requests = policy.contract.requests;
+        let mode = match requests {
+            Requests::Off => return Self::Off(WhyOff::Policy),
+            Requests::Unnoticed => Mode::Enforce,
+            Requests::Judged(mode) => mode,
+        };
+        // Whoever asks for no enforcing by name has an app that goes on as it did.
+        let is_wanted = requests == Requests::Judged(Mode::Enforce);
         let Some(document) = &policy.contract.document else {
             let fault = policy.contract.document_fault.as_ref().map(|why| format!("the app fails to make it: {why}"));
-            return match (mode, fault) {
-                (Mode::Enforce, fault) => {
+            return match fault {
+                fault if is_wanted => {
                     Self::Undecidable(fault.unwrap_or_else(|| "there is no document to hold requests to".to_owned()))
                 }
-                (Mode::Monitor, Some(fault)) => Self::Off(WhyOff::Refused(fault)),
-                (Mode::Monitor, None) => Self::Off(WhyOff::NoDocument),
+                Some(fault) => Self::Off(WhyOff::Refused(fault)),
+                None => Self::Off(WhyOff::NoDocument),
             };
         };
-        match (Compiled::new(document.as_bytes(), policy), mode) {
-            (Ok(compiled), mode) => Self::Judged(mode, Arc::new(compiled)),
-            (Err(refused), Mode::Enforce) => Self::Undecidable(refused),
-            (Err(refused), Mode::Monitor) => Self::Off(WhyOff::Refused(refused)),
-        }
-    }
-
-    /// Whether it refuses.
-    pub(crate) fn mode(&self) -> Mode {
-        match self {
-            Self::Off(_) => Mode::Monitor,
-            Self::Judged(mode, _) => *mode,
-            Self::Undecidable(_) => Mode::Enforce,
+        match Compiled::new(document.as_bytes(), policy) {
+            Ok(compiled) => Self::Judged(mode, Arc::new(compiled)),
+            Err(refused) if is_wanted => Self::Undecidable(refused),
+            Err(refused) => Self::Off(WhyOff::Refused(refused)),
         }
     }
 
@@ -136,7 +144,34 @@ impl Compiled {
         let watches = strict == Stricter::Monitor || names == Stricter::Monitor;
         let asked = |rule: Stricter| rule != Stricter::Off;
         let stricter = if watches { Some(read(document, asked(strict), asked(names))?) } else { None };
-        Ok(Self { held, stricter, unlisted: policy.contract.unlisted })
+        // What FastAPI itself would take can only be refused in view of everybody.
+        let is_noticed = is(strict) || is(names);
+        let precedence = match policy.contract.requests {
+            Requests::Unnoticed if !is_noticed => Precedence::TheApps,
+            _ => Precedence::Ours,
+        };
+        Ok(Self { held, stricter, unlisted: policy.contract.unlisted, precedence })
+    }
+
+    /// Whether what breaks some of these operations is refused, where `mode` is that of all.
+    pub(crate) fn mode_of(&self, mode: Mode, mut operations: impl Iterator<Item = At>) -> Mode {
+        match self.precedence {
+            Precedence::TheApps if operations.any(|at| self.is_apps(at)) => Mode::Monitor,
+            _ => mode,
+        }
+    }
+
+    fn is_apps(&self, at: At) -> bool {
+        self.held.operation(at).is_some_and(|operation| operation.first == First::App)
+    }
+
+    /// Operations whose refusals are left to the app.
+    pub(crate) fn left(&self) -> usize {
+        let operations = self.held.document.routes.iter().flat_map(|route| &route.operations);
+        match self.precedence {
+            Precedence::TheApps => operations.filter(|operation| operation.first == First::App).count(),
+            Precedence::Ours => 0,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::stage::Stage;
 use crate::{Context, Engine, Judged, Opening, Timestamp};
 
 const ENFORCED: &str = "[contract]\nrequests = \"enforce\"";
+const MONITORED: &str = "[contract]\nrequests = \"monitor\"";
 
 fn engine(policy: &str, document: &Value) -> Arc<Engine> {
     let text = format!("environment = \"development\"\n{policy}");
@@ -211,7 +212,7 @@ fn a_method_that_is_not_listed_is_told_those_that_are() {
 // R40
 #[test]
 fn monitoring_writes_down_what_enforcing_refuses_and_refuses_nothing() {
-    let (enforced, monitored) = (engine(ENFORCED, &shop()), engine("", &shop()));
+    let (enforced, monitored) = (engine(ENFORCED, &shop()), engine(MONITORED, &shop()));
     for (method, target, fields, body) in [
         ("GET", "/items/x", &[TOKEN][..], None),
         ("GET", "/items/7", &[], None),
@@ -229,10 +230,36 @@ fn monitoring_writes_down_what_enforcing_refuses_and_refuses_nothing() {
     }
 }
 
+// R40
+#[test]
+fn what_the_app_answers_first_is_left_to_it_unless_the_policy_says_otherwise() {
+    let mut document = shop();
+    document["paths"]["/items/{id}"]["put"]["x-buckler-first"] = "app".into();
+    let wrong = |engine: &Arc<Engine>, method: &str| {
+        let target = if method == "PUT" { "/items/x" } else { "/items/7" };
+        let seen = [
+            ask(engine, method, target, &[], None),
+            ask(engine, method, "/items/7", &[JSON], Some(r#"{"name": "tea"}"#)),
+            ask(engine, method, "/items/7", &[("content-type", "text/plain")], Some("x")),
+        ];
+        let refused = seen.iter().filter(|seen| matches!(seen, Seen::Answer(..))).count();
+        let of_contract = |(stage, _): &(&str, String)| *stage == Stage::Contract.name();
+        let noted = |seen: &&Seen| matches!(seen, Seen::Passed(found) if found.iter().any(of_contract));
+        (refused, seen.iter().filter(noted).count())
+    };
+    let auto = engine("", &document);
+    assert_eq!(wrong(&auto, "PUT"), (0, 3));
+    assert_eq!(wrong(&auto, "GET"), (3, 0));
+    for noticed in [ENFORCED, "[content]\nunknown_fields = \"reject\"", "[content]\nstrict = true"] {
+        let engine = engine(noticed, &document);
+        assert_eq!(wrong(&engine, "PUT"), (3, 0), "{noticed}");
+    }
+}
+
 #[test]
 fn a_body_is_never_without_room_because_it_is_monitored() {
     let large = format!("[{}0]", "0,".repeat(400_000));
-    let monitored = engine("", &shop());
+    let monitored = engine(MONITORED, &shop());
     let mut head = Head::new("PUT", b"/items/7", Version::Http11);
     for (name, value) in [("host", "localhost"), ("content-type", "application/json"), ("content-length", "800003")] {
         head.push(name.as_bytes(), value.as_bytes());

@@ -19,11 +19,14 @@ const LONGEST_SOCKET: usize = 107;
 const LONGEST_NAME: usize = "/65535.4294967295.sock".len();
 
 /// The Python side, as files.
-const SOURCES: [(&str, &str); 14] = [
+const SOURCES: [(&str, &str); 17] = [
     ("__main__.py", include_str!("python/__main__.py")),
     ("buckler_worker/__init__.py", include_str!("python/buckler_worker/__init__.py")),
     // What the wheel, which reads apps in their own process, has too.
     ("buckler_worker/applications.py", include_str!("python/buckler_worker/applications.py")),
+    ("buckler_worker/_fields.py", include_str!("python/buckler_worker/_fields.py")),
+    ("buckler_worker/_models.py", include_str!("python/buckler_worker/_models.py")),
+    ("buckler_worker/_operations.py", include_str!("python/buckler_worker/_operations.py")),
     ("buckler_worker/dependencies.py", include_str!("python/buckler_worker/dependencies.py")),
     ("buckler_worker/edge.py", include_str!("python/buckler_worker/edge.py")),
     ("buckler_worker/facts.py", include_str!("python/buckler_worker/facts.py")),

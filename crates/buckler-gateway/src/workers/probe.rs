@@ -33,6 +33,12 @@ pub struct AppFacts {
     /// Why it fails to make one.
     #[serde(default, skip_serializing)]
     pub document_fault: Option<String>,
+    /// Where the app's models take more than its document shows, and why: the first ones.
+    #[serde(default)]
+    pub read_widely: Vec<String>,
+    /// How many such places there are.
+    #[serde(default)]
+    pub read_widely_count: usize,
     /// Where `debug=True` stands: `/` is the app itself, others are mounted in it.
     pub debug: Vec<String>,
     /// Whether the app brings a `CORSMiddleware`.

@@ -155,17 +155,22 @@ pub(crate) static REQUESTS: Key<OneOf<Requests>> = Key {
     about: About {
         path: "contract.requests",
         doc: "What becomes of a request that the contract does not allow: `enforce` answers 422 (415 for a media type, \
-              405 and 404 as `unlisted_routes` says), `monitor` records it, `off` leaves requests to the app. Judged \
-              are parameters, JSON bodies and the media types of bodies, as FastAPI reads them: what its models take, \
-              passes. Members of forms are left to the app.",
-        preset: Preset::Always("\"monitor\""),
-        why: "a validator that runs before a model's own rules may take what the contract does not show; the log says \
-              what enforcing would refuse",
+              405 and 404 as `unlisted_routes` says), `monitor` records it, `off` leaves requests to the app. `auto` \
+              enforces what no client can tell from the app's own refusal, and records the rest: operations with \
+              dependencies (one of them may answer 401 first), and all of an app that has middlewares or a handler \
+              for `RequestValidationError` of its own. Once `content.strict` or `content.unknown_fields` refuses, and \
+              for a document that `source` names, `auto` is `enforce`. Judged are parameters, JSON bodies and the media types \
+              of bodies, as the app's models read them: what they take, passes. Only a middleware that rewrites \
+              requests is unknown. Members of forms are left to the app.",
+        preset: Preset::Always("\"auto\""),
+        why: "nothing is refused that the app would take, and nobody hears another refusal than before; the log says \
+              what enforcing would refuse first",
         example: "\"enforce\"",
         aliases: &["request", "validate", "enforce", "validation"],
     },
     grammar: OneOf {
         words: &[
+            ("auto", Requests::Unnoticed),
             ("enforce", Requests::Judged(Mode::Enforce)),
             ("monitor", Requests::Judged(Mode::Monitor)),
             ("off", Requests::Off),
@@ -231,8 +236,8 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Contract> {
     if let Some(ContractSource::Url(url)) = &source {
         check_url(reader, url);
     }
-    let handed_over =
-        reader.host == Host::Gateway && matches!(source, Some(ContractSource::File(_) | ContractSource::Url(_)));
+    let is_named = matches!(source, Some(ContractSource::File(_) | ContractSource::Url(_)));
+    let handed_over = reader.host == Host::Gateway && is_named;
     let usual = if handed_over && !reader.is_set(&super::app::TARGET) { Unlisted::Refuse } else { Unlisted::Pass };
     Ok(Contract {
         mode: mode?,
@@ -245,7 +250,10 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Contract> {
         requests: match requests? {
             Requests::Off => Requests::Off,
             // One switch at the top, or for the section, turns all of it to monitoring.
-            Requests::Judged(asked) => Requests::Judged(if mode? == Mode::Monitor { Mode::Monitor } else { asked }),
+            _ if mode? == Mode::Monitor => Requests::Judged(Mode::Monitor),
+            // What the app would answer first, a document that somebody hands over does not say.
+            Requests::Unnoticed if is_named => Requests::Judged(Mode::Enforce),
+            asked => asked,
         },
         unlisted: unlisted?.unwrap_or(usual),
         coverage: coverage?,

@@ -5,7 +5,7 @@ use std::path::Path;
 use buckler_coverage::Coverage;
 use buckler_engine::Engine;
 use buckler_engine::report::{Control, State};
-use buckler_gateway::workers::{self, AppFacts, Fault, Survey};
+use buckler_gateway::workers::{self, AppFacts, Fault, Survey, printable};
 use buckler_policy::Loaded;
 use buckler_policy::settings::Environment;
 use clap::Args;
@@ -107,12 +107,27 @@ pub(crate) fn report(loaded: &Loaded, controls: &[Control]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Where requests are held to less than the app's document says, because its models take more; nothing if nowhere.
+pub(crate) fn read_widely(facts: &AppFacts) -> Option<String> {
+    let further = match facts.read_widely_count.saturating_sub(facts.read_widely.len()) {
+        0 => String::new(),
+        further => format!("\n  and {further} more"),
+    };
+    let named: Vec<String> = facts.read_widely.iter().map(|place| printable(place)).collect();
+    let count = facts.read_widely_count;
+    (count > 0).then(|| {
+        let named = named.join("\n  ");
+        format!("{WEAK}{count} places where the app takes more than its document says{WEAK:#}\n  {named}{further}")
+    })
+}
+
 fn about(facts: &AppFacts) -> String {
     let docs = if facts.docs_paths.is_empty() { "none".to_owned() } else { facts.docs_paths.join(", ") };
     let cors = if facts.own_cors { "brings a CORSMiddleware" } else { "no CORSMiddleware" };
     let title = facts.title.as_deref().unwrap_or("untitled");
+    let widely = read_widely(facts).map(|told| format!("\n{told}")).unwrap_or_default();
     format!(
-        "{STRONG}app{STRONG:#}: {title} ({}, Python {}, {} {}); docs: {docs}; {cors}",
+        "{STRONG}app{STRONG:#}: {title} ({}, Python {}, {} {}); docs: {docs}; {cors}{widely}",
         facts.framework, facts.python, facts.server, facts.server_version
     )
 }

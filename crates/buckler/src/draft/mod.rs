@@ -69,7 +69,7 @@ impl Draft {
         cors(&mut text, &carried);
         content(&mut text, material);
         let coverage = Coverage::of(&load(text.as_str())?.policy, material.table, material.documents);
-        contract(&mut text, &coverage);
+        contract(&mut text, material, &coverage);
         limits(&mut text, &carried, &coverage);
         let policy = text.finish();
         load(&policy)?;
@@ -165,15 +165,15 @@ fn content(text: &mut Text, material: &Material<'_>) {
         material.documents.operations(0).flat_map(|(_, _, asked)| &asked.body).map(String::as_str).collect();
     types.sort_unstable();
     types.dedup();
-    text.gap();
+    text.section("content");
     text.comment("Bodies have at most 10 MiB, JSON a depth of 32; larger needs are said here.");
-    text.proposal("[content]");
     text.proposal("max_body = \"10MiB\"");
     text.comment(
-        "What no model names, and what only Pydantic's coercion takes: both recorded, until they are refused.",
+        "What no model names, by none of its aliases, and what only Pydantic's coercion takes (\"1\" for 1) is",
     );
-    text.proposal("unknown_fields = \"reject\"");
-    text.proposal("strict = true");
+    text.comment("refused. Clients that send such things: write \"monitor\" and look at the log first.");
+    text.key("unknown_fields", &"reject");
+    text.key("strict", &true);
     if !types.is_empty() {
         text.comment(
             "What the contract's operations take. Named here, every other media type gets 415; until then the",
@@ -183,11 +183,18 @@ fn content(text: &mut Text, material: &Material<'_>) {
     }
 }
 
-fn contract(text: &mut Text, coverage: &Coverage) {
+fn contract(text: &mut Text, material: &Material<'_>, coverage: &Coverage) {
     text.section("contract");
-    text.comment("Requests are held to the app's own contract. At first what breaks it is only recorded; when the log");
-    text.comment("shows nothing that clients need, let it be refused:");
-    text.proposal("requests = \"enforce\"");
+    if material.target.is_some() && material.documents.has(0) {
+        text.comment(
+            "What breaks the app's own contract gets 422 before the app: also an anonymous client's, who would",
+        );
+        text.comment(
+            "else hear 401. \"auto\" leaves that to the app wherever a client could tell; then write \"monitor\"",
+        );
+        text.comment("for unknown_fields and strict, too.");
+        text.key("requests", &"enforce");
+    }
     text.gap();
     text.comment(&format!("As drafted: {}.", coverage.summary()));
     text.comment("`buckler check --app APP` shows each, docs/coverage.md what it means. Once no error stands, write");

@@ -10,7 +10,7 @@ use buckler_policy::settings::{Docs, Policy, Tls};
 use tempfile::TempDir;
 
 use super::App;
-use crate::cli::check::report;
+use crate::cli::check::{read_widely, report};
 use crate::cli::console::{self, FAINT, Failure, STRONG};
 
 /// The file of the self-signed certificate, in its folder.
@@ -35,7 +35,10 @@ pub(super) fn announce(loaded: &Loaded, app: &App, assembled: &Assembled) -> Res
         }
     }
     console::note(report(loaded, assembled.layer().engine().controls()));
-    if let App::Workers { coverage, .. } = app {
+    if let App::Workers { coverage, facts, .. } = app {
+        if let Some(told) = read_widely(facts) {
+            console::note(told);
+        }
         console::note(coverage);
     }
     // A certificate from files is one that its clients trust, or have been given, already.

@@ -13,6 +13,7 @@ from buckler_worker.applications import (
     is_a,
     layers,
 )
+from buckler_worker.applications import contract as held_to
 from buckler_worker.reports import StartError
 from buckler_worker.target import described
 from buckler_worker.words import short
@@ -49,14 +50,19 @@ def contract(app: object, target: str) -> str:
     return json.dumps(made, allow_nan=False, indent=2)
 
 
-def contract_facts(app: object) -> dict[str, str | None]:
+def contract_facts(app: object) -> dict[str, object]:
     """Give the document that requests are held to, or why the app fails to make it."""
     try:
-        made = document(app)
-        text = None if made is None else json.dumps(made, allow_nan=False)
+        held = held_to(app)
+        text = None if held is None else json.dumps(held.document, allow_nan=False)
     except Exception as error:  # noqa: BLE001 - whatever a model raises is reported
         return {"document": None, "document_fault": described(error)}
-    return {"document": text, "document_fault": None}
+    return {
+        "document": text,
+        "document_fault": None,
+        "read_widely": [] if held is None else [short(each) for each in held.wider],
+        "read_widely_count": 0 if held is None else held.wider_count,
+    }
 
 
 def documents(found: list[object]) -> list[dict[str, str]]:

@@ -7,8 +7,6 @@ middlewares those that are listed here by name.
 # No framework is imported here, so what is theirs has no type.
 # ruff: noqa: ANN401
 
-import itertools
-from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from buckler_worker.applications import (
@@ -18,6 +16,7 @@ from buckler_worker.applications import (
     MOUNTED,
     STARLETTE,
     docs_paths,
+    in_order,
     is_a,
     layers,
 )
@@ -173,21 +172,6 @@ def table(app: object) -> tuple[dict[str, object], list[object]]:
         "left_out": found.left_out,
     }
     return told, found.found
-
-
-def in_order(holder: object, routes: Iterable[object]) -> Iterator[tuple[type, Any]]:
-    """Give each route with its kind, those of included routers as FastAPI itself combines them."""
-    # Where FastAPI 0.165 keeps folders of `frontend()`: in no public list, and yet they are served.
-    router = getattr(holder, "router", holder)
-    late = getattr(router, "_low_priority_routes", ())
-    for route in itertools.chain(routes, late):
-        included = getattr(route, "effective_route_contexts", None)
-        if included is None:
-            yield type(route), route
-            continue
-        low = getattr(route, "effective_low_priority_routes", tuple)
-        for context in itertools.chain(included(), low()):
-            yield type(context.original_route), context.starlette_route or context
 
 
 def methods(route: Any) -> list[str]:

@@ -1,0 +1,1 @@
+../../../../../../python/buckler/_models.py
