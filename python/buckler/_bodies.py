@@ -4,7 +4,7 @@ import sys
 from typing import Literal
 
 from buckler._buckler import Exchange
-from buckler._types import Message, Receive, Send
+from buckler._types import Message, Receive, Scope, Send
 
 DISCONNECT = "http.disconnect"
 
@@ -61,8 +61,11 @@ class Ahead:
         return await self._receive() if message is None else message
 
 
-async def held(exchange: Exchange, receive: Receive, send: Send) -> Ahead | None:
-    """Read the body whole; nothing comes of it if it was refused, or its client has left."""
+async def held(exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> Ahead | None:
+    """Read the body whole; nothing comes of it if it was refused, or its client has left.
+
+    Where the app is to get another body than came, so does what comes of it, and the scope says so.
+    """
     message = await receive()
     verdict = exchange.judge(message)
     if verdict is not None and not await settled(exchange, verdict, send):
@@ -70,8 +73,9 @@ async def held(exchange: Exchange, receive: Receive, send: Send) -> Ahead | None
     if message["type"] == DISCONNECT:
         return None
     if not message.get("more_body", False):
+        edited = exchange.edited_body(scope)
         # As nearly every body comes: the app gets the very message.
-        return Ahead(message, receive)
+        return Ahead(message if edited is None else whole_body(edited), receive)
     # One buffer for all pieces: each message kept would cost a dictionary, and pieces may be bytes.
     whole = bytearray(message.get("body", b""))
     while message.get("more_body", False):
@@ -81,4 +85,10 @@ async def held(exchange: Exchange, receive: Receive, send: Send) -> Ahead | None
         if message["type"] == DISCONNECT:
             return None
         whole += message.get("body", b"")
-    return Ahead({"type": "http.request", "body": bytes(whole), "more_body": False}, receive)
+    edited = exchange.edited_body(scope)
+    return Ahead(whole_body(bytes(whole) if edited is None else edited), receive)
+
+
+def whole_body(body: bytes) -> Message:
+    """Give a body as the one message that it comes in."""
+    return {"type": "http.request", "body": body, "more_body": False}

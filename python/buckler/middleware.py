@@ -125,7 +125,7 @@ class Buckler:
         page = None
         try:
             if exchange.holds:
-                ahead = await held(exchange, receive, send)
+                ahead = await held(exchange, scope, receive, send)
                 if ahead is None:
                     return
                 receive = ahead

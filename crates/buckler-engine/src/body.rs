@@ -1,13 +1,15 @@
 //! The request body, judged as it streams.
 
 use buckler_inspect::coding::{CodingFault, ExpandLimits, Expanded, Expander};
-use buckler_inspect::json::{JsonFault, JsonLimits, JsonScanner};
+use buckler_inspect::json::{Edited, JsonFault, JsonLimits, JsonScanner};
 use buckler_policy::settings::Mode;
 
 use crate::check::content::{self, Announced};
 use crate::check::{contract, json};
-use crate::contract::body::{self as contract_body, BodyContract};
+use crate::contract::body::{self as contract_body, BodyContract, Modes};
+use crate::edited_body::EditedBody;
 use crate::reason::Reason;
+use crate::record::{Note, Notes};
 use crate::stage::{Finding, Findings, Stage, Violation};
 
 /// What a host has to do with a body while it is judged.
@@ -42,6 +44,10 @@ pub struct BodyInspector {
     scanner: Option<Box<JsonScanner>>,
     /// For a body that an operation of the contract says something of.
     contract: Option<Box<BodyContract>>,
+    /// The body as the app is to get it, if it is another one than came.
+    edited: Option<EditedBody>,
+    /// What was changed, or would have been.
+    notes: Notes,
     /// What was found in monitor mode.
     monitored: Findings,
     /// Whether this body is looked at any further.
@@ -113,6 +119,8 @@ impl BodyInspector {
             expander,
             scanner,
             contract,
+            edited: None,
+            notes: Notes::new(),
             monitored: Findings::new(),
             judged: Judging::Goes,
         }
@@ -213,15 +221,32 @@ impl BodyInspector {
 
     fn finish_contract(&mut self) -> Result<Judged, Box<Finding>> {
         let Some(contract) = self.contract.take() else { return Ok(Judged::Whole) };
-        let mode = contract.mode();
+        let modes = contract.modes();
         let verdict = contract.finish();
         if let Err(violation) = verdict.stricter {
             self.monitored.push(Box::new(Finding { stage: Stage::Stricter, violation }));
         }
-        match verdict.held {
-            Ok(()) => Ok(Judged::Whole),
-            Err(violation) => self.found_in(mode, Stage::Contract, violation),
+        match (verdict.held, modes) {
+            (Ok(()), modes) => self.edit(verdict.edited, modes.editing),
+            // Whoever refuses it, the app gets nothing that was to be taken out.
+            (Err(violation), Modes { judging: Mode::Monitor, editing: Mode::Enforce }) => {
+                self.edit(verdict.edited, Mode::Enforce);
+                return self.found_in(Mode::Monitor, Stage::Contract, violation);
+            }
+            (Err(violation), modes) => return self.found_in(modes.judging, Stage::Contract, violation),
         }
+        Ok(Judged::Whole)
+    }
+
+    fn edit(&mut self, edited: Option<(Vec<u8>, Edited)>, mode: Mode) {
+        let Some((text, edited)) = edited else { return };
+        let (stripped, trimmed) = match mode {
+            Mode::Enforce => (Note::FieldsStripped, Note::StringsTrimmed),
+            Mode::Monitor => (Note::FieldsWouldBeStripped, Note::StringsWouldBeTrimmed),
+        };
+        self.notes.extend((edited.removed > 0).then_some(stripped));
+        self.notes.extend((edited.trimmed > 0).then_some(trimmed));
+        self.edited = (mode == Mode::Enforce).then(|| EditedBody::new(text));
     }
 
     fn fault(&mut self, fault: Fault) -> Result<Judged, Box<Finding>> {
@@ -239,7 +264,7 @@ impl BodyInspector {
         // A refused body is not expanded any further, and gives its memory back.
         (self.expander, self.scanner) = (None, None);
         self.judged = Judging::Over;
-        let unread = self.contract.take().filter(|contract| contract.mode() == Mode::Enforce);
+        let unread = self.contract.take().filter(|contract| contract.is_enforced());
         let finding = Box::new(Finding { stage, violation });
         match mode {
             Mode::Enforce => return Err(finding),
@@ -252,8 +277,13 @@ impl BodyInspector {
         }
     }
 
-    /// What enforcing would have refused.
-    pub fn into_monitored(self) -> Findings {
-        self.monitored
+    /// The body that the app is to get in place of the one that came, behind its end. Only a body that is held is changed.
+    pub fn take_edited(&mut self) -> Option<EditedBody> {
+        self.edited.take()
+    }
+
+    /// What enforcing would have refused, and what was changed.
+    pub(crate) fn into_found(self) -> (Findings, Notes) {
+        (self.monitored, self.notes)
     }
 }

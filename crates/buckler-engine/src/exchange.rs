@@ -6,7 +6,6 @@ use std::sync::Arc;
 use buckler_http::media::MediaType;
 use buckler_policy::settings::Mode;
 use http::{StatusCode, header};
-use smallvec::SmallVec;
 
 use crate::answer::errors::{self, BODY_FIELDS, ErrorPlan, STALE_FIELDS};
 use crate::answer::{AnswerFields, AnswerPlan};
@@ -14,7 +13,7 @@ use crate::body::BodyInspector;
 use crate::engine::{Ended, Engine};
 use crate::facts::{Facts, RequestId, Timestamp};
 use crate::reason::Reason;
-use crate::record::{Note, Outcome, Record};
+use crate::record::{Note, Notes, Outcome, Record};
 use crate::stage::{Finding, Findings, Violation};
 
 /// An exchange that waits for the app's answer.
@@ -23,6 +22,7 @@ pub struct Exchange {
     engine: Arc<Engine>,
     facts: Facts,
     findings: Findings,
+    notes: Notes,
 }
 
 /// An exchange whose answer is on its way.
@@ -31,7 +31,7 @@ pub struct Answering {
     facts: Facts,
     findings: Findings,
     status: StatusCode,
-    notes: SmallVec<[Note; 2]>,
+    notes: Notes,
     refused: Option<Box<Finding>>,
 }
 
@@ -46,7 +46,7 @@ pub struct Traffic {
 
 impl Exchange {
     pub(crate) fn new(engine: Arc<Engine>, facts: Facts, findings: Findings) -> Self {
-        Self { engine, facts, findings }
+        Self { engine, facts, findings, notes: Notes::new() }
     }
 
     pub(crate) fn facts(&self) -> &Facts {
@@ -60,7 +60,9 @@ impl Exchange {
 
     /// Takes what the body's inspector wrote down in monitor mode.
     pub fn learn(&mut self, inspector: BodyInspector) {
-        self.findings.extend(inspector.into_monitored());
+        let (findings, notes) = inspector.into_found();
+        self.findings.extend(findings);
+        self.notes.extend(notes);
     }
 
     /// Judges the head of the app's answer.
@@ -93,23 +95,27 @@ impl Exchange {
             }
         }
         let plan = AnswerPlan { remove: edits.remove, add: edits.add, body: error.into() };
-        (plan, Answering { facts: self.facts, findings: self.findings, status, notes: edits.notes, refused: None })
+        let mut notes = self.notes;
+        notes.extend(edits.notes);
+        (plan, Answering { facts: self.facts, findings: self.findings, status, notes, refused: None })
     }
 
     /// Ends the exchange because its request body was refused.
     pub fn refuse(self, finding: Box<Finding>, traffic: Traffic, now: Timestamp) -> Ended {
-        let Self { engine, facts, findings } = self;
+        let Self { engine, facts, findings, notes } = self;
         let mut ended = engine.refuse(facts, finding, findings, now);
+        ended.record.notes.extend(notes);
         ended.record.take(traffic);
         ended
     }
 
     /// Ends the exchange because the app, its host or the client's body failed.
     pub fn fail(self, reason: Reason, traffic: Traffic, now: Timestamp) -> Ended {
-        let Self { engine, facts, findings } = self;
+        let Self { engine, facts, findings, notes } = self;
         let violation = Violation::fixed(reason, failure_detail(reason));
         let reply = engine.render(&facts, &violation);
         let mut record = Record::of(facts, reply.status, now, Outcome::Failed(reason), findings);
+        record.notes.extend(notes);
         record.take(traffic);
         Ended { reply, record }
     }
@@ -119,6 +125,7 @@ impl Exchange {
         let status = CLIENT_CLOSED_REQUEST;
         let mut record = Record::of(self.facts, status, now, Outcome::Aborted, self.findings);
         record.take(traffic);
+        record.notes.extend(self.notes);
         record
     }
 }
@@ -161,7 +168,9 @@ impl Answering {
 
     /// Takes what the body's inspector wrote down after the answer had begun.
     pub fn learn(&mut self, inspector: BodyInspector) {
-        self.findings.extend(inspector.into_monitored());
+        let (findings, notes) = inspector.into_found();
+        self.findings.extend(findings);
+        self.notes.extend(notes);
     }
 
     /// Takes what was found against the rest of the request's body after the answer had begun. The client cannot be

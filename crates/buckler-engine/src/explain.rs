@@ -35,7 +35,7 @@ impl Engine {
             let is_json = matches!(announced, Announced::Json(..));
             let mut inspector = self.inspector(announced, matched);
             let refused = judge_whole(&mut inspector, body).err().map(|finding| (Mode::Enforce, finding));
-            let monitored = inspector.into_monitored().into_iter().map(|finding| (Mode::Monitor, finding));
+            let monitored = inspector.into_found().0.into_iter().map(|finding| (Mode::Monitor, finding));
             let before = steps.len();
             steps.extend(monitored.chain(refused).map(|(mode, finding)| {
                 let Finding { stage, violation } = *finding;

@@ -44,11 +44,22 @@ pub enum Note {
     ErrorMasked,
     /// The input was removed from a 422.
     InputStripped,
+    /// Members that the contract does not name were taken out of the request's body.
+    FieldsStripped,
+    /// Strings of the request's body lost the white space at their ends.
+    StringsTrimmed,
+    /// Monitored: members would have been taken out of the request's body.
+    FieldsWouldBeStripped,
+    /// Monitored: strings of the request's body would have been trimmed.
+    StringsWouldBeTrimmed,
     /// Monitored: the body of an error would have been replaced.
     ErrorWouldBeMasked,
     /// Monitored: the input would have been removed from a 422.
     InputWouldBeStripped,
 }
+
+/// Few exchanges have more.
+pub(crate) type Notes = smallvec::SmallVec<[Note; 2]>;
 
 /// One finished exchange.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use buckler_policy::settings::{
-    Docs, Environment, Http2, Mask, Mode, Policy, Presence, Stricter, StripInput, Tls, Unlisted,
+    Docs, Environment, Http2, Mask, Mode, Policy, Presence, Stricter, StripInput, Tls, Trim, UnknownFields, Unlisted,
 };
 
 use crate::check;
@@ -206,9 +206,19 @@ fn awaits_the_app(policy: &Policy) -> bool {
 }
 
 fn stricter(policy: &Policy, rules: &ContractRules) -> Control {
+    let content = &policy.content;
+    let (names, unknown) = match content.unknown_fields {
+        UnknownFields::Reject => (Stricter::Enforce, "unknown fields"),
+        UnknownFields::Strip => (Stricter::Enforce, "unknown fields taken out"),
+        UnknownFields::Monitor => (Stricter::Monitor, "unknown fields"),
+        UnknownFields::Ignore => (Stricter::Off, "unknown fields"),
+    };
+    let trim = match content.trim {
+        Trim::On => Stricter::Enforce,
+        Trim::Off => Stricter::Off,
+    };
     let asked = |wanted: Stricter| {
-        let rules =
-            [(policy.content.strict, "types without coercion"), (policy.content.unknown_fields, "unknown fields")];
+        let rules = [(content.strict, "types without coercion"), (names, unknown), (trim, "strings trimmed")];
         let names: Vec<&str> = rules.into_iter().filter(|(rule, _)| *rule == wanted).map(|(_, name)| name).collect();
         (!names.is_empty()).then(|| names.join(", "))
     };

@@ -343,7 +343,9 @@ pub struct Content {
     /// Whether values must have the types that the contract says, without Pydantic's coercion.
     pub strict: Stricter,
     /// Whether members and parameters that the contract does not name are refused.
-    pub unknown_fields: Stricter,
+    pub unknown_fields: UnknownFields,
+    /// White space at both ends of strings.
+    pub trim: Trim,
 }
 
 /// A body without `Content-Type`.
@@ -465,6 +467,28 @@ pub enum Unlisted {
     Refuse,
     /// The app's own business.
     Pass,
+}
+
+/// `content.unknown_fields`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// A request that has some is refused where the contract's requests are enforced.
+    Reject,
+    /// Those of a body are taken out of it before the app sees it; others are recorded.
+    Strip,
+    /// They are recorded.
+    Monitor,
+    /// They pass.
+    Ignore,
+}
+
+/// `content.trim`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trim {
+    /// Strings of a body lose the white space at both ends.
+    On,
+    /// They stay as they are.
+    Off,
 }
 
 /// A rule that is stricter than the app's own.

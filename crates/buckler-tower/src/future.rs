@@ -18,6 +18,7 @@ use tower_service::Service;
 use crate::BoxError;
 use crate::answer_body::{AnswerBody, Pending};
 use crate::fault::Fault;
+use crate::head::speak_of;
 use crate::judge::Watch;
 use crate::layer::{Shared, answer};
 use crate::request_body::{Holding, RequestBody};
@@ -183,7 +184,10 @@ where
                     Err(_panic) => break Err(Fault::Broken.into()),
                 },
                 StateProj::Holding { holding, parts, inner } => match (ready!(holding.poll_held(cx)), parts.take()) {
-                    (Ok(body), Some(parts)) => {
+                    (Ok((body, edited)), Some(mut parts)) => {
+                        if let Some(edited) = edited {
+                            speak_of(&edited, &mut parts.headers);
+                        }
                         let request = Request::from_parts(parts, body);
                         match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
                             Ok(future) => future,

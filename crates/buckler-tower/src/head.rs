@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use buckler_engine::{AfterReply, Reply, RequestEdits};
+use buckler_engine::{AfterReply, EditedBody, EditedField, Reply, RequestEdits};
 use buckler_http::head::{Head, Version};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, Uri, header};
@@ -49,6 +49,18 @@ pub(crate) fn apply(edits: &RequestEdits, fields: &mut HeaderMap) {
     }
     for (name, value) in edits.set() {
         fields.insert(name.clone(), value.clone());
+    }
+}
+
+/// Lets the fields speak of the body that the app gets.
+pub(crate) fn speak_of(body: &EditedBody, fields: &mut HeaderMap) {
+    let names: Vec<HeaderName> = fields.keys().cloned().collect();
+    for name in names {
+        match body.field(name.as_str().as_bytes()) {
+            EditedField::Stays => {}
+            EditedField::Goes => drop(fields.remove(name)),
+            EditedField::Becomes(value) => drop(fields.insert(name, value)),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use buckler_engine::stage::Finding;
-use buckler_engine::{BodyInspector, BodyPlan, Judged};
+use buckler_engine::{BodyInspector, BodyPlan, EditedBody, Judged};
 
 use crate::room::Lease;
 use crate::{BoxError, Fault};
@@ -54,6 +54,8 @@ const USUAL_MEMORY: usize = 8 * 1024;
 #[derive(Debug)]
 pub(crate) struct Judge {
     inspector: Option<BodyInspector>,
+    /// The body in place of the one that came.
+    edited: Option<EditedBody>,
     watch: Arc<Watch>,
     /// What its decoders take.
     expanding: Lease,
@@ -61,7 +63,7 @@ pub(crate) struct Judge {
 
 impl Judge {
     pub(crate) fn new(inspector: BodyInspector, watch: Arc<Watch>, expanding: Lease) -> Self {
-        Self { inspector: Some(inspector), watch, expanding }
+        Self { inspector: Some(inspector), edited: None, watch, expanding }
     }
 
     /// Judges a piece from `at` on. Pending where it expands to much: others have their turn, then this one again.
@@ -92,6 +94,7 @@ impl Judge {
     pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match self.ask(BodyInspector::finish) {
             Ok(Judged::Whole) => {
+                self.edited = self.inspector.as_mut().and_then(BodyInspector::take_edited);
                 self.tell();
                 Poll::Ready(Ok(()))
             }
@@ -101,6 +104,11 @@ impl Judge {
             }
             Err(error) => Poll::Ready(Err(error)),
         }
+    }
+
+    /// The body in place of the one that came, once its end has passed.
+    pub(crate) fn take_edited(&mut self) -> Option<EditedBody> {
+        self.edited.take()
     }
 
     fn ask(

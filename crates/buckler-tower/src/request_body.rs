@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use buckler_engine::EditedBody;
 use buckler_http::connection::Client;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -27,6 +28,9 @@ pin_project_lite::pin_project! {
         held: Option<Held>,
     }
 }
+
+/// A body that has passed, and what it became.
+pub(crate) type Passed<B> = (RequestBody<B>, Option<EditedBody>);
 
 /// How far a piece has been judged that has been judged.
 const JUDGED: usize = usize::MAX;
@@ -62,6 +66,11 @@ impl Held {
         }
     }
 
+    /// Keeps this and nothing else.
+    fn replace(&mut self, text: Bytes) {
+        (self.bytes, self.pieces, self.trailers) = (text.len(), VecDeque::from([text]), None);
+    }
+
     /// Ends the run of small pieces.
     fn seal(&mut self) {
         if !self.small.is_empty() {
@@ -83,8 +92,8 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    /// The body, once its end has passed.
-    pub(crate) fn poll_held(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<RequestBody<B>, BoxError>> {
+    /// The body, once its end has passed; with what it became, where the app is to get another one than came.
+    pub(crate) fn poll_held(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Passed<B>, BoxError>> {
         let mut this = self.project();
         loop {
             let Some(held) = this.held.as_mut() else { return Poll::Ready(Err(Box::new(BodyRefused(())))) };
@@ -98,11 +107,15 @@ where
             }
             if *this.ended == Ended::Yes {
                 ready!(this.judge.poll_finish(cx))?;
+                let edited = this.judge.take_edited();
                 let held = this.held.take().map(|mut held| {
                     held.seal();
+                    if let Some(edited) = &edited {
+                        held.replace(edited.text().clone());
+                    }
                     // Less than before: the judge is done with its part.
                     let _always = held.lease.hold(held.bytes);
-                    RequestBody { kind: Kind::Held { held } }
+                    (RequestBody { kind: Kind::Held { held } }, edited)
                 });
                 return Poll::Ready(held.ok_or_else(|| Box::new(BodyRefused(())).into()));
             }

@@ -19,7 +19,8 @@ use smallvec::SmallVec;
 
 use crate::check::content::Announced;
 use crate::contract::asked::Asked;
-use crate::contract::body::BodyContract;
+use crate::contract::body::{BodyContract, Modes};
+use crate::contract::edits::Edits;
 use crate::contract::faults::{BODY, InputFault, Step, violation};
 use crate::contract::{At, Compiled, ContractRules, Matched, ReadDocument, parameters};
 use crate::reason::Reason;
@@ -68,12 +69,21 @@ pub(crate) fn check(rules: &ContractRules, head: &Head<'_>, target: &Target<'_>,
 /// What the body's inspector has to do for the contract.
 pub(crate) fn body(rules: &ContractRules, matched: &Matched, announced: &Announced<'_>) -> Option<Box<BodyContract>> {
     let (ContractRules::Judged(mode, compiled), Announced::Json(media, _)) = (rules, announced) else { return None };
+    // What is refused may be left to the app; what is taken out is not.
+    let modes = Modes { judging: compiled.mode_of(*mode, matched.iter().copied()), editing: *mode };
+    let made = |operations, is_required| Box::new(BodyContract::new(modes, compiled, operations, is_required));
+    let unsaid = || {
+        let edited = compiled.edits.as_ref().is_some_and(Edits::concern_any_body);
+        edited.then(|| made(SmallVec::new(), false))
+    };
     let mut operations: SmallVec<[(At, usize); 1]> = SmallVec::new();
-    let mut is_required = true;
+    let mut is_required = !matched.is_empty();
     for &at in matched {
         // An operation that says nothing of a body takes any: the app does not read it.
-        let body = compiled.held.operation(at)?.body.as_ref()?;
-        let known = position(body, media)?;
+        let Some(body) = compiled.held.operation(at).and_then(|operation| operation.body.as_ref()) else {
+            return unsaid();
+        };
+        let Some(known) = position(body, media) else { return unsaid() };
         is_required &= body.is_required;
         operations.push((at, known));
     }
@@ -81,8 +91,7 @@ pub(crate) fn body(rules: &ContractRules, matched: &Matched, announced: &Announc
         let body = compiled.held.operation(at).and_then(|operation| operation.body.as_ref());
         body.and_then(|body| body.media.get(known)).is_some_and(|media| media.schema.is_some())
     });
-    let mode = compiled.mode_of(*mode, matched.iter().copied());
-    judged.then(|| Box::new(BodyContract::new(mode, compiled, operations, is_required)))
+    if judged { Some(made(operations, is_required)) } else { unsaid() }
 }
 
 fn is_websocket(head: &Head<'_>) -> bool {
@@ -217,5 +226,5 @@ fn no_method(found: &[Found<'_, '_>]) -> Violation {
 
 /// Whether a body has to be kept for the contract before the app may see it.
 pub(crate) fn holds(contract: Option<&BodyContract>) -> bool {
-    contract.is_some_and(|contract| contract.mode() == Mode::Enforce)
+    contract.is_some_and(BodyContract::is_enforced)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use buckler_inspect::json::Edited;
 use buckler_policy::settings::Mode;
 use buckler_schema::{Instance, SchemaId, VALUE_BYTES};
 use smallvec::SmallVec;
@@ -15,10 +16,17 @@ use crate::stage::Violation;
 /// never be why a body finds no room. An eighth of what a layer holds back unless told otherwise.
 const MOST_MONITORED: usize = 32 * 1024 * 1024;
 
+/// Whether a body that breaks its schema is refused, and whether what is to be taken out of it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Modes {
+    pub(crate) judging: Mode,
+    pub(crate) editing: Mode,
+}
+
 /// The body of one request, on its way.
 #[derive(Debug)]
 pub(crate) struct BodyContract {
-    mode: Mode,
+    modes: Modes,
     compiled: Arc<Compiled>,
     /// Operations that the body may be for, with the place of its media type in each.
     operations: SmallVec<[(At, usize); 1]>,
@@ -39,21 +47,29 @@ enum Extent {
 /// What is said of a body at its end.
 #[derive(Debug)]
 pub(crate) struct Verdict {
+    /// The text as the app is to get it, with what was changed; `None` where nothing was.
+    pub(crate) edited: Option<(Vec<u8>, Edited)>,
     /// By what requests are held to.
     pub(crate) held: Result<(), Violation>,
     /// By what is only written down.
     pub(crate) stricter: Result<(), Violation>,
 }
 
+impl From<Result<(), Violation>> for Verdict {
+    fn from(held: Result<(), Violation>) -> Self {
+        Self { edited: None, held, stricter: Ok(()) }
+    }
+}
+
 impl BodyContract {
     pub(crate) fn new(
-        mode: Mode,
+        modes: Modes,
         compiled: &Arc<Compiled>,
         operations: SmallVec<[(At, usize); 1]>,
         is_required: bool,
     ) -> Self {
         Self {
-            mode,
+            modes,
             compiled: Arc::clone(compiled),
             operations,
             is_required,
@@ -63,8 +79,14 @@ impl BodyContract {
         }
     }
 
-    pub(crate) fn mode(&self) -> Mode {
-        self.mode
+    pub(crate) fn modes(&self) -> Modes {
+        self.modes
+    }
+
+    /// Whether the app may not see the body before its end has passed.
+    pub(crate) fn is_enforced(&self) -> bool {
+        let edits = self.compiled.edits.is_some() && self.modes.editing == Mode::Enforce;
+        edits || self.modes.judging == Mode::Enforce
     }
 
     /// Takes the next piece of the text, expanded.
@@ -75,39 +97,49 @@ impl BodyContract {
         self.text.extend_from_slice(piece);
         // Each value but the first of its list or object has a comma before it.
         self.values += memchr::memchr3_iter(b',', b'[', b'{', piece).count();
-        if self.mode == Mode::Monitor && self.memory() > MOST_MONITORED {
+        if !self.is_enforced() && self.memory() > MOST_MONITORED {
             (self.text, self.values, self.extent) = (Vec::new(), 0, Extent::GivenUp);
         }
     }
 
     /// Bytes that judging takes, at most.
     pub(crate) fn memory(&self) -> usize {
-        self.text.capacity().saturating_add(self.values.saturating_mul(VALUE_BYTES))
+        // What is edited is written once more.
+        let copies = if self.compiled.edits.is_some() { 2 } else { 1 };
+        self.text.capacity().saturating_mul(copies).saturating_add(self.values.saturating_mul(VALUE_BYTES))
     }
 
     /// Judges the whole text.
     pub(crate) fn finish(self) -> Verdict {
         if self.extent == Extent::GivenUp {
             let detail = "the body is too large to be monitored";
-            return Verdict { held: Err(Violation::fixed(Reason::Overloaded, detail)), stricter: Ok(()) };
+            return Err(Violation::fixed(Reason::Overloaded, detail)).into();
         }
         if self.text.iter().all(u8::is_ascii_whitespace) {
             let missing = || Err(violation(vec![InputFault::missing(vec![Step::Name(BODY.into())])]));
-            return Verdict { held: if self.is_required { missing() } else { Ok(()) }, stricter: Ok(()) };
+            return if self.is_required { missing() } else { Ok(()) }.into();
         }
-        let Ok(value) = Instance::read(&self.text) else {
-            return Verdict { held: Err(unreadable()), stricter: Ok(()) };
+        let edited = match &self.compiled.edits {
+            Some(edits) => edits.apply(&self.text, self.schemas(&self.compiled.held)),
+            None => Ok(None),
         };
+        let Ok(edited) = edited else { return Err(unreadable()).into() };
+        let (held, stricter) = self.judge(edited.as_ref().map_or(&self.text, |(text, _)| text));
+        Verdict { edited, held, stricter }
+    }
+
+    /// What is said of the text as the app gets it.
+    fn judge(&self, text: &[u8]) -> (Result<(), Violation>, Result<(), Violation>) {
+        let Ok(value) = Instance::read(text) else { return (Err(unreadable()), Ok(())) };
         // What the stricter reading takes, the other takes, too.
         let stricter = self.compiled.stricter.as_ref();
         if stricter.is_some_and(|reading| self.is_taken(reading, &value)) {
-            return Verdict { held: Ok(()), stricter: Ok(()) };
+            return (Ok(()), Ok(()));
         }
         if !self.is_taken(&self.compiled.held, &value) {
-            return Verdict { held: Err(self.violation(&self.compiled.held, &value)), stricter: Ok(()) };
+            return (Err(self.violation(&self.compiled.held, &value)), Ok(()));
         }
-        let stricter = stricter.map_or(Ok(()), |reading| Err(self.violation(reading, &value)));
-        Verdict { held: Ok(()), stricter }
+        (Ok(()), stricter.map_or(Ok(()), |reading| Err(self.violation(reading, &value))))
     }
 
     fn schemas<'c>(&'c self, reading: &'c ReadDocument) -> impl Iterator<Item = Option<SchemaId>> + 'c {
@@ -116,7 +148,8 @@ impl BodyContract {
 
     /// Whether one of the operations takes the value; one that says nothing of it takes any.
     fn is_taken(&self, reading: &ReadDocument, value: &Instance<'_>) -> bool {
-        self.schemas(reading).any(|schema| schema.is_none_or(|schema| reading.document.is_valid(schema, value)))
+        self.operations.is_empty()
+            || self.schemas(reading).any(|schema| schema.is_none_or(|schema| reading.document.is_valid(schema, value)))
     }
 
     fn violation(&self, reading: &ReadDocument, value: &Instance<'_>) -> Violation {

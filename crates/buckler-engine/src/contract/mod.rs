@@ -10,12 +10,14 @@
 //! | `asked` | a request as the app's router and parameters read it |
 //! | `parameters` | path, query, header and cookie against their schemas |
 //! | `body` | a JSON body, kept until its end |
+//! | `edits` | what becomes of a JSON body before the app sees it |
 //! | `faults` | what is wrong, in the shape that `FastAPI`'s clients know |
 //!
 //! The stage itself stands with the others, in `check/contract.rs`.
 
 pub(crate) mod asked;
 pub(crate) mod body;
+pub(crate) mod edits;
 pub(crate) mod faults;
 pub(crate) mod parameters;
 #[cfg(test)]
@@ -23,9 +25,11 @@ mod tests;
 
 use std::sync::Arc;
 
-use buckler_policy::settings::{Mode, Policy, Requests, Stricter, Unlisted};
+use buckler_policy::settings::{Mode, Policy, Requests, Stricter, UnknownFields, Unlisted};
 use buckler_schema::{Contract, First, Limits, Names, Operation, Reading, Types};
 use smallvec::SmallVec;
+
+use edits::Edits;
 
 /// What requests are held to.
 #[derive(Debug)]
@@ -56,6 +60,8 @@ pub(crate) struct Compiled {
     /// Of the same document, so routes and operations stand at the same places.
     pub(crate) stricter: Option<ReadDocument>,
     pub(crate) unlisted: Unlisted,
+    /// What becomes of bodies.
+    pub(crate) edits: Option<Edits>,
     pub(crate) precedence: Precedence,
 }
 
@@ -139,18 +145,20 @@ impl ContractRules {
 impl Compiled {
     fn new(document: &[u8], policy: &Policy) -> Result<Self, String> {
         let (strict, names) = (policy.content.strict, policy.content.unknown_fields);
-        let is = |rule: Stricter| rule == Stricter::Enforce;
-        let held = read(document, is(strict), is(names))?;
-        let watches = strict == Stricter::Monitor || names == Stricter::Monitor;
-        let asked = |rule: Stricter| rule != Stricter::Off;
-        let stricter = if watches { Some(read(document, asked(strict), asked(names))?) } else { None };
+        let (is_strict, is_closed) = (strict == Stricter::Enforce, names == UnknownFields::Reject);
+        let held = read(document, is_strict, is_closed)?;
+        // Where members of bodies go, those of the query are still to be named.
+        let watches = strict == Stricter::Monitor || matches!(names, UnknownFields::Monitor | UnknownFields::Strip);
+        let asked = (strict != Stricter::Off, names != UnknownFields::Ignore);
+        let stricter = if watches { Some(read(document, asked.0, asked.1)?) } else { None };
+        let edits = Edits::compile(&policy.content, &held.document);
         // What FastAPI itself would take can only be refused in view of everybody.
-        let is_noticed = is(strict) || is(names);
+        let is_noticed = is_strict || is_closed;
         let precedence = match policy.contract.requests {
             Requests::Unnoticed if !is_noticed => Precedence::TheApps,
             _ => Precedence::Ours,
         };
-        Ok(Self { held, stricter, unlisted: policy.contract.unlisted, precedence })
+        Ok(Self { held, stricter, unlisted: policy.contract.unlisted, edits, precedence })
     }
 
     /// Whether what breaks some of these operations is refused, where `mode` is that of all.

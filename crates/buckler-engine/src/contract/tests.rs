@@ -256,6 +256,42 @@ fn what_the_app_answers_first_is_left_to_it_unless_the_policy_says_otherwise() {
     }
 }
 
+/// What the app gets of a body, and whether that is another one than came.
+fn got(engine: &Arc<Engine>, body: &str) -> Option<(String, usize)> {
+    let length = body.len().to_string();
+    let mut head = Head::new("PUT", b"/items/7", Version::Http11);
+    for (name, value) in [("host", "localhost"), JSON, ("content-length", &length)] {
+        head.push(name.as_bytes(), value.as_bytes());
+    }
+    let context = Context { connection: Connection::LOCAL, now: Timestamp(0), nonce: [0; 16] };
+    let Opening::Admit(admission) = engine.open(&head, &context) else { panic!("refused") };
+    let (mut inspector, _) = admission.into_parts();
+    inspector.push(body.as_bytes()).and_then(|_| inspector.finish()).ok()?;
+    let edited = inspector.take_edited();
+    let text = edited.map_or_else(|| body.to_owned(), |edited| String::from_utf8(edited.text().to_vec()).unwrap());
+    Some((text, inspector.into_found().0.len()))
+}
+
+// R40
+#[test]
+fn whoever_refuses_a_body_the_app_gets_nothing_that_was_to_be_taken_out() {
+    const STRIP: &str = "[content]\nunknown_fields = \"strip\"";
+    let mut document = shop();
+    document["paths"]["/items/{id}"]["put"]["x-buckler-first"] = "app".into();
+    let (good, bad) = (r#"{"name":"a","price":1,"x":1}"#, r#"{"name":"a","x":1}"#);
+    let left = engine(STRIP, &document);
+    assert_eq!(got(&left, good), Some((r#"{"name":"a","price":1}"#.to_owned(), 0)));
+    assert_eq!(got(&left, bad), Some((r#"{"name":"a"}"#.to_owned(), 1)));
+    let ours = engine(&format!("{ENFORCED}\n{STRIP}"), &document);
+    assert_eq!(got(&ours, good), Some((r#"{"name":"a","price":1}"#.to_owned(), 0)));
+    assert_eq!(got(&ours, bad), None);
+    // What cannot be read cannot be edited, and passes only where nothing is to be taken out.
+    let loose = engine(&format!("{STRIP}\nmode = \"monitor\""), &document);
+    assert_eq!(got(&loose, r#"{"name":"a","x":1,}"#), None);
+    let monitored = engine(&format!("{MONITORED}\n{STRIP}"), &document);
+    assert_eq!(got(&monitored, good), Some((good.to_owned(), 0)));
+}
+
 #[test]
 fn a_body_is_never_without_room_because_it_is_monitored() {
     let large = format!("[{}0]", "0,".repeat(400_000));
@@ -274,7 +310,7 @@ fn a_body_is_never_without_room_because_it_is_monitored() {
     }
     assert_eq!(inspector.finish().unwrap(), Judged::Whole);
     assert!(most > 1024 * 1024 && most < 40 * 1024 * 1024, "{most}");
-    let found = inspector.into_monitored();
+    let found = inspector.into_found().0;
     let told: Vec<_> = found.iter().map(|found| (found.stage, found.violation.reason)).collect();
     assert_eq!(told, [(Stage::Contract, crate::Reason::Overloaded)]);
 }

@@ -112,6 +112,10 @@ pub(super) fn note(note: Note) -> String {
         Note::InputStripped => "input removed from 422".to_owned(),
         Note::ErrorWouldBeMasked => "monitored: error body would be replaced".to_owned(),
         Note::InputWouldBeStripped => "monitored: input would be removed from 422".to_owned(),
+        Note::FieldsStripped => "undeclared members taken out of the body".to_owned(),
+        Note::StringsTrimmed => "strings of the body trimmed".to_owned(),
+        Note::FieldsWouldBeStripped => "monitored: undeclared members would be taken out of the body".to_owned(),
+        Note::StringsWouldBeTrimmed => "monitored: strings of the body would be trimmed".to_owned(),
         _ => "noted".to_owned(),
     }
 }

@@ -4,15 +4,15 @@ use buckler_http::media::MediaRange;
 use buckler_inspect::coding::Coding;
 
 use super::{Section, section_mode};
-use crate::grammar::{Integer, List, MEDIA, OneOf, OrMonitor, Size, Written};
+use crate::grammar::{Boolean, Integer, List, MEDIA, OneOf, OrMonitor, Size, Written};
 use crate::key::{About, Key, Preset};
 use crate::reader::{Read, Reader};
-use crate::settings::{Content, Json, Mode, Stricter, Untyped};
+use crate::settings::{Content, Json, Mode, Trim, UnknownFields, Untyped};
 
 pub(crate) static SECTION: Section = Section {
     path: "content",
     doc: "Request bodies.",
-    keys: &[&MODE, &MAX_BODY, &MAX_RATIO, &TYPES, &UNTYPED, &ENCODINGS, &STRICT, &UNKNOWN_FIELDS],
+    keys: &[&MODE, &MAX_BODY, &MAX_RATIO, &TYPES, &UNTYPED, &ENCODINGS, &STRICT, &UNKNOWN_FIELDS, &TRIM],
 };
 
 pub(crate) static JSON: Section = Section {
@@ -121,11 +121,14 @@ pub(crate) static STRICT: Key<OrMonitor> = Key {
     grammar: OrMonitor,
 };
 
-pub(crate) static UNKNOWN_FIELDS: Key<OneOf<Stricter>> = Key {
+pub(crate) static UNKNOWN_FIELDS: Key<OneOf<UnknownFields>> = Key {
     about: About {
         path: "content.unknown_fields",
         doc: "Members of a JSON body, at every depth, and query parameters that the contract does not name: `reject` \
-              answers 422, `monitor` records them, `ignore` lets them pass. It acts where `contract.requests` does.",
+              answers 422, `strip` takes the members out before the app sees the body, and what stays is byte for byte \
+              as it was sent (query parameters it records: a target is passed on as it was judged), `monitor` records \
+              them, `ignore` lets them pass. It acts where `contract.requests` does. A body that is changed comes \
+              uncompressed, with its new length and without the fields that spoke of the old one (`Content-Digest`).",
         preset: Preset::Always("\"monitor\""),
         why: "models ignore what they do not know, until one day a model knows it (CWE-915); a client that sends more \
               than it must is no attacker",
@@ -133,8 +136,28 @@ pub(crate) static UNKNOWN_FIELDS: Key<OneOf<Stricter>> = Key {
         aliases: &["extra", "extra_fields", "additional_properties", "unknown"],
     },
     grammar: OneOf {
-        words: &[("reject", Stricter::Enforce), ("monitor", Stricter::Monitor), ("ignore", Stricter::Off)],
+        words: &[
+            ("reject", UnknownFields::Reject),
+            ("strip", UnknownFields::Strip),
+            ("monitor", UnknownFields::Monitor),
+            ("ignore", UnknownFields::Ignore),
+        ],
     },
+};
+
+pub(crate) static TRIM: Key<Boolean> = Key {
+    about: About {
+        path: "content.trim",
+        doc: "Whether strings of a JSON body lose the white space at both ends, names of members excepted, before the body \
+              is judged and the app sees it: what Python's `str.strip` takes, written or escaped. It acts where \
+              `contract.requests` does, on every JSON body.",
+        preset: Preset::Always("false"),
+        why: "white space may be meant, in a password or a text; an app that wants none says so in its models \
+              (`str_strip_whitespace`)",
+        example: "true",
+        aliases: &["strip_whitespace", "trim_strings", "strip"],
+    },
+    grammar: Boolean,
 };
 
 pub(crate) static DEPTH: Key<Integer<usize>> = Key {
@@ -187,6 +210,7 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Content> {
     let string = reader.read(&STRING);
     let strict = reader.read(&STRICT);
     let unknown_fields = reader.read(&UNKNOWN_FIELDS);
+    let trim = reader.read(&TRIM);
     let types_named = reader.is_set(&TYPES);
     Ok(Content {
         mode: mode?,
@@ -199,5 +223,6 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Content> {
         json: Json { depth: depth?, keys: keys?, string: string? },
         strict: strict?,
         unknown_fields: unknown_fields?,
+        trim: if trim? { Trim::On } else { Trim::Off },
     })
 }

@@ -3,9 +3,8 @@
 //! Accepting such a key would be a control that is silently off, so each is refused by name.
 
 /// Sections and keys by path, with what they are for.
-pub(crate) const LATER: [(&str, &str); 20] = [
+pub(crate) const LATER: [(&str, &str); 19] = [
     ("bans", "temporary bans"),
-    ("content.trim", "trimming of strings"),
     ("contract.never_return", "fields that never leave"),
     ("contract.responses", "enforcing the app's OpenAPI contract on answers"),
     ("csrf", "protection of cookies against cross-site requests"),

@@ -249,6 +249,12 @@ impl Exchange {
         self.judge_request(py, message)
     }
 
+    /// The body that the app is to get in place of the one that came, once all of it has passed; the fields of the scope
+    /// then speak of this one. `None` where it is the one that came.
+    fn edited_body<'py>(&mut self, scope: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        self.take_edited(scope)
+    }
+
     /// The two messages that answer for an app that raised or did not answer; none if its answer has begun.
     fn failed<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         if self.left && matches!(self.state, State::Waiting(_)) {

@@ -3,13 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use buckler_engine::stage::Finding;
-use buckler_engine::{BodyInspector, Judged as Progress};
+use buckler_engine::{BodyInspector, EditedField, Judged as Progress};
 use buckler_tower::Fault;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::{Exchange, Over, State, now};
+use crate::lines::{Lines, pair};
 use crate::message::{get, payload, truth};
 
 /// What judging takes beside a body for an ordinary document; no more than a server's own buffers, and not counted.
@@ -116,6 +117,29 @@ impl Exchange {
             Progress::Whole => Progress::Whole,
             Progress::Part(_) => Progress::Part(rest.len()),
         })
+    }
+
+    /// See [`Exchange::edited_body`].
+    pub(super) fn take_edited<'py>(&mut self, scope: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let Some(edited) = self.inspector.as_mut().and_then(BodyInspector::take_edited) else { return Ok(None) };
+        let py = scope.py();
+        let Some(lines) = scope.get_item(intern!(py, "headers"))? else { return Ok(None) };
+        let lines = Lines::of(&lines)?.mended()?;
+        let list = PyList::empty(py);
+        let mut written = false;
+        for (line, (name, _)) in lines.iter().zip(lines.texts().unwrap_or_default()) {
+            match edited.field(name) {
+                EditedField::Stays => list.append(line)?,
+                EditedField::Becomes(value) if !written => {
+                    written = true;
+                    list.append(pair(py, name, value.as_bytes())?)?;
+                }
+                // A length that was told twice is told once.
+                EditedField::Goes | EditedField::Becomes(_) => {}
+            }
+        }
+        scope.set_item(intern!(py, "headers"), list)?;
+        Ok(Some(PyBytes::new(py, edited.text())))
     }
 
     fn refused_for<'py>(&mut self, py: Python<'py>, fault: Fault) -> PyResult<Option<Bound<'py, PyTuple>>> {

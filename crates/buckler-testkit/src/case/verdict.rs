@@ -166,6 +166,10 @@ fn note(note: &Note) -> String {
         Note::InputStripped => "input_stripped".to_owned(),
         Note::ErrorWouldBeMasked => "error_would_be_masked".to_owned(),
         Note::InputWouldBeStripped => "input_would_be_stripped".to_owned(),
+        Note::FieldsStripped => "fields_stripped".to_owned(),
+        Note::StringsTrimmed => "strings_trimmed".to_owned(),
+        Note::FieldsWouldBeStripped => "fields_would_be_stripped".to_owned(),
+        Note::StringsWouldBeTrimmed => "strings_would_be_trimmed".to_owned(),
         other => format!("{other:?}"),
     }
 }

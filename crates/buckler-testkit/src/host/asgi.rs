@@ -206,6 +206,10 @@ fn note(said: &str) -> String {
             "input removed from 422" => "input_stripped",
             "monitored: error body would be replaced" => "error_would_be_masked",
             "monitored: input would be removed from 422" => "input_would_be_stripped",
+            "undeclared members taken out of the body" => "fields_stripped",
+            "strings of the body trimmed" => "strings_trimmed",
+            "monitored: undeclared members would be taken out of the body" => "fields_would_be_stripped",
+            "monitored: strings of the body would be trimmed" => "strings_would_be_trimmed",
             other => other,
         }
         .to_owned(),
