@@ -44,6 +44,24 @@ class Suite:
         return python_source(self.name, self.version, self.sha256)
 
 
+STARLETTE = Suite(
+    name="starlette",
+    version="1.10.0",
+    sha256="b8399098d4c1e3522734f7235dc79b1fc967f96cf139c81e0fa30479e0685f9b",
+    path=(),
+    tests=1416,
+    through=1141,
+)
+FASTAPI = Suite(
+    name="fastapi",
+    version="0.165.0",
+    sha256="dd94d4128319c1e1d50535ab023ab698f850a4d2822f0e181747b46f4ff3c0ab",
+    path=("docs_src",),
+    tests=5227,
+    through=4595,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Wrapper:
     """What is put round every app, as `module:attribute`, and what it is made with."""

@@ -78,6 +78,7 @@ pub(crate) enum Precedence {
 #[derive(Debug)]
 pub(crate) struct ReadDocument {
     pub(crate) document: Contract,
+    pub(crate) types: Types,
     pub(crate) names: Names,
 }
 
@@ -189,5 +190,5 @@ fn read(document: &[u8], is_strict: bool, is_closed: bool) -> Result<ReadDocumen
         names: if is_closed { Names::Closed } else { Names::Open },
     };
     let document = Contract::compile(document, reading, &Limits::default()).map_err(|refused| refused.to_string())?;
-    Ok(ReadDocument { document, names: reading.names })
+    Ok(ReadDocument { document, types: reading.types, names: reading.names })
 }

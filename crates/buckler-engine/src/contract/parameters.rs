@@ -4,7 +4,7 @@
 //! makes of it depends on the model, and the schema says which of them it can be.
 
 use buckler_http::head::{Field, Head};
-use buckler_schema::{Contract, Instance, Location, Names, Operation, Parameter, SchemaId, Shape, Style};
+use buckler_schema::{Contract, Instance, Location, Names, Operation, Parameter, SchemaId, Shape, Style, Types};
 use serde_json::Value;
 
 use super::ReadDocument;
@@ -39,7 +39,7 @@ pub(crate) fn judge(
         }
         let Some(schema) = parameter.schema else { continue };
         let loc = [Step::Name(place(parameter.location).into()), Step::Name(parameter.name.clone().into())];
-        match sent(parameter, values, asked, head) {
+        match sent(reading.types, parameter, values, asked, head) {
             Sent::Nothing if parameter.is_required => faults.push(InputFault::missing(loc.to_vec())),
             Sent::Nothing | Sent::Unread => {}
             Sent::One(readings) => faults.extend(refused(&reading.document, schema, &readings, &loc)),
@@ -67,11 +67,11 @@ fn takes(parameter: &Parameter, name: &str) -> bool {
     }
 }
 
-fn sent(parameter: &Parameter, values: &[(&str, &str)], asked: &Asked, head: &Head<'_>) -> Sent {
+fn sent(types: Types, parameter: &Parameter, values: &[(&str, &str)], asked: &Asked, head: &Head<'_>) -> Sent {
     let name = parameter.name.as_str();
     let texts: Vec<String> = match parameter.location {
         Location::Path => values.iter().filter(|(known, _)| *known == name).map(|(_, text)| (*text).into()).collect(),
-        Location::Query if parameter.style == Style::DeepObject => return deep_object(parameter, asked),
+        Location::Query if parameter.style == Style::DeepObject => return deep_object(types, parameter, asked),
         Location::Query => asked.query(name).take(MOST_VALUES).map(str::to_owned).collect(),
         Location::Cookie => asked.cookie(name).map(str::to_owned).into_iter().collect(),
         // What only the edge may say is not what the app will see.
@@ -94,12 +94,12 @@ fn sent(parameter: &Parameter, values: &[(&str, &str)], asked: &Asked, head: &He
         (_, _) if matches!(parameter.style, Style::Label | Style::Matrix) => Sent::Unread,
         (Shape::Object, _) => Sent::Unread,
         // Of a query the app takes the last, of a head the first; whichever fits is taken for what was meant.
-        (Shape::Scalar, Location::Header) => Sent::One(texts.iter().flat_map(|text| scalars(text)).collect()),
-        (Shape::Scalar, _) => Sent::One(scalars(last)),
-        (Shape::Array, _) => Sent::One(lists(&items())),
+        (Shape::Scalar, Location::Header) => Sent::One(texts.iter().flat_map(|text| scalars(types, text)).collect()),
+        (Shape::Scalar, _) => Sent::One(scalars(types, last)),
+        (Shape::Array, _) => Sent::One(lists(types, &items())),
         (Shape::Mixed, _) => {
-            let mut readings = lists(&items());
-            readings.extend(texts.iter().flat_map(|text| scalars(text)));
+            let mut readings = lists(types, &items());
+            readings.extend(texts.iter().flat_map(|text| scalars(types, text)));
             Sent::One(readings)
         }
     }
@@ -110,30 +110,33 @@ fn split(texts: &[String], at: char) -> Vec<String> {
 }
 
 /// All that a text may be read as, the text itself first.
-fn scalars(text: &str) -> Vec<Value> {
+fn scalars(types: Types, text: &str) -> Vec<Value> {
     let mut readings = vec![Value::String(text.to_owned())];
-    // `true`, `17`, `1.5`: what is spelled as JSON spells it is that, even where nothing is coerced.
-    let spelled = serde_json::from_str(text.trim()).ok();
-    readings.extend(spelled.filter(|value: &Value| value.is_number() || value.is_boolean()));
+    // What is spelled as JSON spells `true`, `17` or `1.5` is that where nothing is coerced. Where it is, the text is
+    // coerced as Pydantic coerces it: to it `true` is no integer, though the flag is one.
+    if types == Types::Strict {
+        let spelled = serde_json::from_str(text.trim()).ok();
+        readings.extend(spelled.filter(|value: &Value| value.is_number() || value.is_boolean()));
+    }
     readings
 }
 
 /// A list of texts, and the same where every item that spells something is it.
-fn lists(texts: &[String]) -> Vec<Value> {
+fn lists(types: Types, texts: &[String]) -> Vec<Value> {
     let plain: Vec<Value> = texts.iter().map(|text| Value::String(text.clone())).collect();
-    let spelled: Vec<Value> = texts.iter().filter_map(|text| scalars(text).pop()).collect();
+    let spelled: Vec<Value> = texts.iter().filter_map(|text| scalars(types, text).pop()).collect();
     if spelled == plain { vec![Value::Array(plain)] } else { vec![Value::Array(plain), Value::Array(spelled)] }
 }
 
 /// `name[key]=value`
-fn deep_object(parameter: &Parameter, asked: &Asked) -> Sent {
+fn deep_object(types: Types, parameter: &Parameter, asked: &Asked) -> Sent {
     let pairs = asked.query.iter().filter_map(|(name, value)| Some((member(parameter, name)?, value)));
     let pairs: Vec<_> = pairs.take(MOST_VALUES).collect();
     if pairs.is_empty() {
         return Sent::Nothing;
     }
     let plain = pairs.iter().map(|(name, value)| ((*name).to_owned(), Value::String((*value).clone())));
-    let spelled = pairs.iter().filter_map(|(name, value)| Some(((*name).to_owned(), scalars(value).pop()?)));
+    let spelled = pairs.iter().filter_map(|(name, value)| Some(((*name).to_owned(), scalars(types, value).pop()?)));
     Sent::One(vec![Value::Object(plain.collect()), Value::Object(spelled.collect())])
 }
 
