@@ -15,6 +15,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("connection_fields", buckler_fuzz::connection_fields),
     ("content_coding", buckler_fuzz::content_coding),
     ("contract", buckler_fuzz::contract),
+    ("contract_body", buckler_fuzz::contract_body),
+    ("contract_parameters", buckler_fuzz::contract_parameters),
     ("forwarding", buckler_fuzz::forwarding),
     ("frames", buckler_fuzz::frames),
     ("head", buckler_fuzz::head),
