@@ -22,12 +22,14 @@ use crate::record::{Outcome, Record, ReplyKind};
 use crate::report::Control;
 use crate::rules::Rules;
 use crate::stage::{Finding, Findings, Ledger, Stage, Violation};
+use crate::usage::{Counters, Usage};
 
 /// A compiled policy. Immutable; a reload builds another one beside it.
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) rules: Rules,
     controls: Vec<Control>,
+    pub(crate) counters: Counters,
 }
 
 /// What becomes of a request. Exhaustive on purpose: a new ending must break every host.
@@ -62,7 +64,8 @@ impl Engine {
     pub fn new(policy: &Policy) -> Self {
         let rules = Rules::compile(policy);
         let controls = crate::report::controls(policy, &rules.contract);
-        Self { rules, controls }
+        let counters = Counters::of(rules.contract.document());
+        Self { rules, controls, counters }
     }
 
     /// What is enforced, monitored and off, and why; in the order of the stages.
@@ -87,8 +90,24 @@ impl Engine {
                 let record = Record::of(facts, reply.status, context.now, outcome, ledger.into_findings());
                 Opening::Answer(Box::new(Ended { reply, record }))
             }
-            Err(finding) => Opening::Answer(Box::new(self.refuse(facts, finding, ledger.into_findings(), context.now))),
+            Err(finding) => {
+                self.counters.answered(&facts, finding.violation.reason.status());
+                Opening::Answer(Box::new(self.refuse(facts, finding, ledger.into_findings(), context.now)))
+            }
         }
+    }
+
+    /// Goes on counting where the engine before has counted, which may go on as well: to be called before this one
+    /// judges anything.
+    pub fn inherit(&mut self, before: &Self) {
+        let Self { rules, counters, .. } = self;
+        counters.inherit(rules.contract.document(), &before.counters, before.contract());
+    }
+
+    /// What of the contract was used since the start, and what was used that it does not list. Nothing without a
+    /// contract.
+    pub fn usage(&self) -> Usage {
+        self.counters.usage(self.contract())
     }
 
     /// What judges the body.
@@ -203,6 +222,8 @@ impl Engine {
 
         // 10. What the app's own contract says of the head; last, since it costs most.
         let verdict = contract::check(&rules.contract, head, &target, &announced);
+        facts.listing = verdict.listing;
+        self.counters.count(verdict.listing);
         let (contract, matched) = ledger.judge(verdict.mode, verdict.held, Matched::new())?;
         let (stricter, ()) = ledger.judge(Mode::Monitor, verdict.stricter, ())?;
 

@@ -67,6 +67,7 @@ impl Exchange {
 
     /// Judges the head of the app's answer.
     pub fn answer(self, status: StatusCode, fields: &impl AnswerFields) -> (AnswerPlan, Answering) {
+        self.engine.counters.answered(&self.facts, status);
         let rules = &self.engine.rules;
         let planned = errors::plan(rules.errors, status, fields, &self.facts.request_id);
         let (error, monitored) = match (rules.errors.mode, planned) {

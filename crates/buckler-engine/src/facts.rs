@@ -8,6 +8,7 @@ use http::{HeaderValue, Method};
 
 use crate::check::cors::Sharing;
 use crate::redact::Target;
+use crate::usage::Listing;
 
 /// Microseconds since the epoch, told by the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +105,7 @@ pub(crate) struct Facts {
     pub(crate) credentials: Credentials,
     pub(crate) body: Unread,
     pub(crate) sharing: Sharing,
+    pub(crate) listing: Listing,
 }
 
 impl Facts {
@@ -122,6 +124,7 @@ impl Facts {
             credentials: if personal { Credentials::Present } else { Credentials::Absent },
             body: if head.has_body() { Unread::Body } else { Unread::Nothing },
             sharing: Sharing::AppsOwn,
+            listing: Listing::Unjudged,
         }
     }
 

@@ -66,6 +66,7 @@ pub mod redact;
 pub mod report;
 mod rules;
 pub mod stage;
+mod usage;
 
 pub use admission::{Admission, RequestEdits};
 pub use answer::{AfterReply, Reply};
@@ -77,3 +78,4 @@ pub use exchange::{Answering, Ending, Exchange, Traffic};
 pub use facts::{Context, RequestId, Timestamp};
 pub use reason::{Reason, Severity};
 pub use record::Record;
+pub use usage::{Requested, Unlisted, Usage};

@@ -132,7 +132,7 @@ const MIN_SECRET: usize = 16;
 /// identifiers as long (UUID, ULID, hashes in hexadecimal) have letters of one case.
 const MIN_RANDOM: usize = 32;
 
-fn looks_secret(segment: &[u8]) -> bool {
+pub(crate) fn looks_secret(segment: &[u8]) -> bool {
     (segment.len() >= MIN_SECRET && SECRET_PREFIXES.iter().any(|prefix| segment.starts_with(prefix)))
         || is_card_number(segment)
         || is_random(segment)

@@ -74,6 +74,7 @@ pub use limits::Limits;
 pub use operation::{First, Operation, Requirement, Response};
 pub use outline::{Member, Outline, OutlineAt};
 pub use parameter::{Location, Parameter, Shape, Style};
+pub use place::shown;
 pub use reading::{Names, Reading, Types};
 pub use report::Report;
 pub use router::{Ambiguity, Found, Route};

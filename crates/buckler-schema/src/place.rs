@@ -79,8 +79,8 @@ pub(crate) fn push_name(text: &mut String, name: &str) {
     }
 }
 
-/// A text of the document as it may be shown.
-pub(crate) fn shown(text: &str) -> String {
+/// A text of the document as it may be shown: short, and without characters that a terminal or a log acts upon.
+pub fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).flat_map(visible).collect();
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');

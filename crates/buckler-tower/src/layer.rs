@@ -111,8 +111,10 @@ impl BucklerLayer {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Judges all requests from now on by another policy; those under way are finished under theirs.
-    pub fn reload(&self, engine: Engine) {
+    /// Judges all requests from now on by another policy; those under way are finished under theirs. What was counted of
+    /// the contract's usage ([`Engine::usage`]) is counted on.
+    pub fn reload(&self, mut engine: Engine) {
+        engine.inherit(&self.shared.engine());
         self.shared.engine.store(Arc::new(engine));
     }
 

@@ -25,9 +25,12 @@ use crate::contract::faults::{BODY, InputFault, Step, violation};
 use crate::contract::{At, Compiled, ContractRules, Matched, ReadDocument, parameters};
 use crate::reason::Reason;
 use crate::stage::Violation;
+use crate::usage::Listing;
 
 /// What both readings say of a head.
 pub(crate) struct Verdict {
+    /// What it asks for.
+    pub(crate) listing: Listing,
     /// The operations that it may be for, by what requests are held to.
     pub(crate) held: Result<Matched, Violation>,
     /// What becomes of it.
@@ -38,11 +41,15 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     fn unjudged(mode: Mode) -> Self {
-        Self { held: Ok(Matched::new()), mode, stricter: Ok(()) }
+        Self { listing: Listing::Unjudged, held: Ok(Matched::new()), mode, stricter: Ok(()) }
     }
 
     fn refused(mode: Mode, violation: Violation) -> Self {
-        Self { held: Err(violation), mode, stricter: Ok(()) }
+        Self { held: Err(violation), ..Self::unjudged(mode) }
+    }
+
+    fn unlisted(self) -> Self {
+        Self { listing: Listing::Unlisted, ..self }
     }
 }
 
@@ -110,10 +117,14 @@ fn judge(mode: Mode, compiled: &Compiled, head: &Head<'_>, asked: &Asked, announ
         }
     }
     if found.is_empty() {
+        if is_redirected(compiled, asked, root_path) {
+            return Verdict::unjudged(mode);
+        }
         return match compiled.unlisted {
-            Unlisted::Refuse if !is_redirected(compiled, asked, root_path) => Verdict::refused(mode, unlisted()),
-            Unlisted::Refuse | Unlisted::Pass => Verdict::unjudged(mode),
-        };
+            Unlisted::Refuse => Verdict::refused(mode, unlisted()),
+            Unlisted::Pass => Verdict::unjudged(mode),
+        }
+        .unlisted();
     }
     let method = head.method();
     let asked_for: Vec<(At, &Found<'_, '_>)> = found
@@ -123,24 +134,30 @@ fn judge(mode: Mode, compiled: &Compiled, head: &Head<'_>, asked: &Asked, announ
             Some((At { route: found.at, operation }, found))
         })
         .collect();
-    if asked_for.is_empty() {
+    let Some((first, _)) = asked_for.first() else {
+        if matches!(method, "HEAD" | "OPTIONS") {
+            return Verdict::unjudged(mode);
+        }
         return match compiled.unlisted {
-            Unlisted::Refuse if !matches!(method, "HEAD" | "OPTIONS") => Verdict::refused(mode, no_method(&found)),
-            Unlisted::Refuse | Unlisted::Pass => Verdict::unjudged(mode),
-        };
-    }
+            Unlisted::Refuse => Verdict::refused(mode, no_method(&found)),
+            Unlisted::Pass => Verdict::unjudged(mode),
+        }
+        .unlisted();
+    };
+    // Of templates that overlap, the one that comes first, as the app's router would take it.
+    let listing = Listing::Operation(*first);
     let by = |reading: &ReadDocument| taken(reading, &asked_for, asked, head, announced);
     let mode = compiled.mode_of(mode, asked_for.iter().map(|(at, _)| *at));
     let Some(stricter) = &compiled.stricter else {
-        return Verdict { held: by(&compiled.held), mode, stricter: Ok(()) };
+        return Verdict { listing, held: by(&compiled.held), mode, stricter: Ok(()) };
     };
     match (by(stricter), asked_for.len()) {
         // What the stricter reading takes, the other takes, too.
-        (Ok(matched), 1) => Verdict { held: Ok(matched), mode, stricter: Ok(()) },
+        (Ok(matched), 1) => Verdict { listing, held: Ok(matched), mode, stricter: Ok(()) },
         (stricter, _) => {
             let held = by(&compiled.held);
             let stricter = if held.is_ok() { stricter.map(drop) } else { Ok(()) };
-            Verdict { held, mode, stricter }
+            Verdict { listing, held, mode, stricter }
         }
     }
 }

@@ -380,3 +380,66 @@ fn of_operations_that_overlap_one_that_takes_the_request_is_enough() {
     let passes = |target: &str| matches!(ask(&engine, "GET", target, &[], None), Seen::Passed(_));
     assert!(passes("/1/x") && passes("/y/1") && !passes("/y/x") && !passes("/z/x"));
 }
+
+// R07
+#[test]
+fn what_is_used_and_what_is_not_listed_is_counted_over_reloads() {
+    let counted = |engine: &Engine| {
+        let usage = engine.usage();
+        let told = |list: Vec<crate::Requested>| {
+            list.into_iter()
+                .map(|one| (one.what, one.requests))
+                .filter(|(_, requests)| *requests > 0)
+                .collect::<Vec<_>>()
+        };
+        (told(usage.operations), told(usage.answered.shapes), told(usage.nowhere.shapes))
+    };
+    let list =
+        |items: &[(&str, u64)]| items.iter().map(|(what, count)| ((*what).to_owned(), *count)).collect::<Vec<_>>();
+    let answer = |engine: &Arc<Engine>, method: &str, target: &str, status: u16| {
+        let mut head = Head::new(method, target.as_bytes(), Version::Http11);
+        head.push(b"host", b"localhost");
+        let context = Context { connection: Connection::LOCAL, now: Timestamp(0), nonce: [0; 16] };
+        let Opening::Admit(admission) = engine.open(&head, &context) else { return };
+        let (_, exchange) = admission.into_parts();
+        drop(exchange.answer(http::StatusCode::from_u16(status).unwrap(), &http::HeaderMap::new()));
+    };
+    let first = engine(ENFORCED, &shop());
+    for (method, target, status) in [
+        ("GET", "/items/latest", 200),
+        ("GET", "/items/x", 422),
+        ("HEAD", "/items/latest", 200),
+        ("GET", "/hidden/7", 200),
+        ("GET", "/hidden/8?token=s3cret", 500),
+        ("DELETE", "/hidden/8", 405),
+        ("GET", "/wp-login.php", 404),
+        ("GET", "/items/latest/", 307),
+    ] {
+        answer(&first, method, target, status);
+    }
+    // The wrong one asks for what is listed as well.
+    let used = list(&[("GET /items/{id}", 1), ("GET /items/latest", 1)]);
+    assert_eq!(counted(&first).0.len(), used.len(), "{:?}", counted(&first));
+    assert!(used.iter().all(|one| counted(&first).0.contains(one)), "{:?}", counted(&first));
+    assert_eq!(counted(&first).1, list(&[("GET /hidden/{}", 2)]));
+    assert_eq!(counted(&first).2, list(&[("DELETE /hidden/{}", 1), ("GET /wp-login.php", 1)]));
+    assert_eq!(first.usage().operations.len(), 4);
+
+    // Another document, which has one of them under the same name, and refuses what it does not list.
+    let document = json!({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {
+        "/new": {"get": {"responses": {}}}, "/items/latest": {"get": {"responses": {}}},
+    }});
+    let text = format!("environment = \"development\"\n{ENFORCED}\nunlisted_routes = \"refuse\"");
+    let mut policy = Sources::new(Host::InProcess).file("buckler.toml", &text).load().unwrap().policy;
+    policy.contract.document = Some(Document::new(document.to_string().into_bytes()));
+    let mut second = Engine::new(&policy);
+    second.inherit(&first);
+    let second = Arc::new(second);
+    answer(&second, "GET", "/items/latest", 200);
+    answer(&second, "GET", "/hidden/7", 200);
+    // What is under way is finished by the first, and counted all the same.
+    answer(&first, "GET", "/items/latest", 200);
+    assert_eq!(counted(&second).0, list(&[("GET /items/latest", 3)]));
+    assert_eq!(counted(&second).1, list(&[("GET /hidden/{}", 2)]));
+    assert!(counted(&second).2.contains(&("GET /hidden/{}".to_owned(), 1)));
+}

@@ -8,6 +8,7 @@ use buckler_engine::{Record, Severity};
 
 use super::Entry;
 use super::line::{Client, Colour, Incident, changed, level, note, severity};
+use super::usage::Told;
 
 pub(super) fn line(out: &mut Vec<u8>, entry: &Entry, colour: Colour) {
     // Writing to memory cannot fail.
@@ -58,6 +59,10 @@ fn happened(out: &mut Vec<u8>, incident: &Incident, colour: Colour) -> Result<()
     let (what, peer, severity) = match incident {
         Incident::Contract { changes } => {
             words = changed(changes);
+            (&words, None, Severity::Info)
+        }
+        Incident::Usage { usage } => {
+            words = Told::of(usage).words();
             (&words, None, Severity::Info)
         }
         Incident::LinesDropped { count } => {

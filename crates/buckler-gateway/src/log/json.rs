@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 
 use super::Entry;
 use super::line::{Client, Incident, changed, level, note, outcome, severity};
+use super::usage::Told;
 
 #[derive(Serialize)]
 struct Exchange<'a> {
@@ -81,6 +82,8 @@ struct Happened<'a> {
     client: Option<Shown<IpAddr>>,
     #[serde(flatten)]
     changes: Option<&'a Changes>,
+    #[serde(flatten)]
+    usage: Option<Told<'a>>,
 }
 
 pub(super) fn line(out: &mut Vec<u8>, entry: &Entry) {
@@ -99,15 +102,20 @@ pub(super) fn line(out: &mut Vec<u8>, entry: &Entry) {
                     words = changed(changes);
                     ("contract", words.as_str(), None, buckler_engine::Severity::Info)
                 }
+                Incident::Usage { usage } => {
+                    words = Told::of(usage).words();
+                    ("usage", words.as_str(), None, buckler_engine::Severity::Info)
+                }
                 Incident::Worker { what, severity } => ("worker", what.as_str(), None, *severity),
             };
             let client = peer.map(|peer| Shown(peer.ip().to_canonical()));
-            let changes = match incident {
-                Incident::Contract { changes } => Some(changes),
-                _ => None,
+            let (changes, usage) = match incident {
+                Incident::Contract { changes } => (Some(changes), None),
+                Incident::Usage { usage } => (None, Some(Told::of(usage))),
+                _ => (None, None),
             };
             let happened =
-                Happened { ts: Shown(Timestamp::now()), level: level(severity), event, what, client, changes };
+                Happened { ts: Shown(Timestamp::now()), level: level(severity), event, what, client, changes, usage };
             serde_json::to_writer(out, &happened)
         }
     };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use buckler_engine::record::{Note, Outcome, ReplyKind};
-use buckler_engine::{Record, Severity};
+use buckler_engine::{Record, Severity, Usage};
 use buckler_http::connection::Peer;
 use buckler_schema::{Changes, Named};
 
@@ -46,6 +46,11 @@ pub enum Incident {
     Contract {
         /// Which.
         changes: Changes,
+    },
+    /// What of the contract was used since the start, and what was that it does not list.
+    Usage {
+        /// How often each.
+        usage: Usage,
     },
     /// A worker started, stopped, or printed something.
     Worker {

@@ -15,6 +15,7 @@ mod human;
 mod json;
 mod line;
 mod standard_error;
+mod usage;
 mod writing;
 
 use std::io::Write;

@@ -1,7 +1,7 @@
 use std::io;
 use std::sync::Mutex;
 
-use buckler_engine::{Context, Ending, Engine, Opening, Severity, Timestamp, Traffic};
+use buckler_engine::{Context, Ending, Engine, Opening, Requested, Severity, Timestamp, Traffic, Unlisted, Usage};
 use buckler_http::connection::Connection;
 use buckler_http::head::{Head, Version};
 use buckler_policy::{Host, Sources};
@@ -141,6 +141,29 @@ fn a_change_of_the_contract_is_told_in_fields_and_in_words() {
     assert_eq!((&line["event"], &line["what"]), (&"contract".into(), &words.into()));
     assert_eq!(line["added"], serde_json::json!({"count": 3, "first": ["GET /a", "PUT /b"]}));
     assert_eq!(line["changed"], serde_json::json!({"count": 0, "first": []}));
+}
+
+// R07
+#[test]
+fn what_of_the_contract_is_used_is_told_in_fields_and_in_words() {
+    let requested = |what: &str, requests| Requested { what: what.to_owned(), requests };
+    let operations = [("GET /a", 2), ("GET /b", 0), ("PUT /a", 7)].map(|(what, requests)| requested(what, requests));
+    let answered = Unlisted { shapes: vec![requested("GET /admin", 1)], further: 0 };
+    let shapes = (0..30).map(|at| requested(&format!("GET /{at}"), 1)).collect();
+    let usage = Usage { operations: operations.into(), answered, nowhere: Unlisted { shapes, further: 5 } };
+    let entry = || vec![Entry::Incident(Incident::Usage { usage: usage.clone() })];
+    let words = lines(LogFormat::Human, AccessLog::All, entry());
+    let begin = "info 2 operations of the contract used (PUT /a 7×, GET /a 2×); 1 never used (GET /b); \
+                 1 not listed and answered by the app (GET /admin 1×); 30 not listed and not there (GET /0 1×, ";
+    assert!(words.starts_with(begin) && words.ends_with(" and 10 more)\n"), "{words}");
+    let line: serde_json::Value = serde_json::from_str(&lines(LogFormat::Json, AccessLog::All, entry())).unwrap();
+    assert_eq!((&line["event"], &line["used"]["requests"]), (&"usage".into(), &9.into()));
+    assert_eq!(
+        line["unused"],
+        serde_json::json!({"count": 1, "requests": 0, "first": [{"what": "GET /b", "requests": 0}]})
+    );
+    assert_eq!((&line["nowhere"]["requests"], &line["nowhere"]["further"]), (&35.into(), &5.into()));
+    assert_eq!(line["nowhere"]["first"].as_array().unwrap().len(), 20);
 }
 
 #[test]

@@ -17,7 +17,8 @@ use crate::serving::{self, App, Origin};
 /// The app runs unchanged in worker processes on private sockets, served by the uvicorn or granian of its own
 /// environment.
 /// SIGHUP loads policy and certificate again without a restart, and replaces the workers one by one by new ones of the
-/// app as it is now; with a mistake in any of them, the old ones stay. SIGUSR1 writes how the workers are to the log.
+/// app as it is now; with a mistake in any of them, the old ones stay. SIGUSR1 writes to the log how the
+/// workers are, and what of the contract is used.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  buckler run main:app --dev\n  buckler run shop.main:app --policy buckler.toml --workers 4"

@@ -10,7 +10,8 @@ use crate::serving::{self, App, Origin};
 
 /// Puts the gateway before an HTTP API that runs elsewhere.
 ///
-/// SIGHUP loads policy and certificate again without a restart; with a mistake in them, the old ones stay.
+/// SIGHUP loads policy, contract and certificate again without a restart; with a mistake in them, the old ones stay.
+/// SIGUSR1 writes to the log what of the contract is used, and what is that it does not list.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  buckler serve --upstream http://127.0.0.1:8000 --dev\n  \
                   buckler serve --upstream unix:/run/app.sock --policy buckler.toml")]

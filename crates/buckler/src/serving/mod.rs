@@ -9,6 +9,7 @@ mod manager;
 mod reload;
 mod remote;
 mod signals;
+mod usage;
 mod workers;
 
 use std::io;
@@ -121,7 +122,10 @@ async fn serve_until_signal(
         certificate: certificate.as_ref().map(|folder| folder.path().join(announce::CERTIFICATE)),
         log: log.clone(),
     };
+    let (layer, last_words) = (assembled.layer().clone(), log.clone());
+    let usage_so_far = move || layer.engine().usage();
     let mut beside = JoinSet::new();
+    beside.spawn(usage::follow(usage_so_far.clone(), signals.questions(), log.clone()));
     if let Some(workers) = &workers {
         beside.spawn(workers::tell(Arc::clone(workers), signals.questions(), log));
         if let App::Workers { changes: Some(changes), .. } = app {
@@ -142,6 +146,7 @@ async fn serve_until_signal(
         () = signals.force() => false,
     };
     drop(beside);
+    usage::tell(usage_so_far(), &last_words);
     if let Some(workers) = &workers {
         if served {
             tokio::select! {

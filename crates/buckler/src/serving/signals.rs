@@ -1,5 +1,5 @@
 //! SIGTERM and SIGINT: the first lets requests finish, the second does not wait for them. SIGHUP: load the policy
-//! again. SIGUSR1: tell how the workers are.
+//! again. SIGUSR1: tell how the workers are, and what of the contract is used.
 
 use std::io::{self, IsTerminal as _};
 
@@ -56,7 +56,7 @@ impl Signals {
         self.hangups.clone()
     }
 
-    /// How often somebody asked how the workers are.
+    /// How often somebody asked how things are.
     pub(super) fn questions(&self) -> watch::Receiver<u32> {
         self.questions.clone()
     }

@@ -253,3 +253,30 @@ fn an_app_that_fails_to_make_its_document_is_told_what_it_raised() {
     let said = text(&output.stderr);
     assert!(code(&output) == 2 && said.contains("the app fails to make it: TypeError: no schema for Socket"), "{said}");
 }
+
+#[test]
+fn what_of_the_contract_is_used_is_told_when_asked_and_at_the_end() {
+    // R07
+    let site = Site::start(None);
+    let text = policy("monitor", "off", "file:openapi.json");
+    let folder = project(&[("buckler.toml", &text), ("openapi.json", &document(&["/a", "/b"]))]);
+    let mut running = serve(folder.path(), &site);
+    for path in ["/a", "/a", "/hidden/7", "/hidden/8?token=CANARY-7d1f"] {
+        assert_eq!(status(&running, path), "200");
+    }
+    let is_usage = |line: &serde_json::Value, used: u64| {
+        let first = |kind: &str| line.pointer(&format!("/{kind}/first/0/what")).and_then(|what| what.as_str());
+        let found = (first("used"), first("unused"), first("unlisted"));
+        assert_eq!(found, (Some("GET /a"), Some("GET /b"), Some("GET /hidden/{}")), "{line}");
+        assert_eq!(line.pointer("/used/requests").and_then(serde_json::Value::as_u64), Some(used), "{line}");
+    };
+    running.signal(Signal::USR1);
+    is_usage(&told(&running), 2);
+    // Another engine goes on counting.
+    running.signal(Signal::HUP);
+    assert_eq!(told(&running)["what"], "policy reloaded: no key changed");
+    assert_eq!(status(&running, "/a"), "200");
+    running.signal(Signal::TERM);
+    is_usage(&told(&running), 3);
+    assert_eq!(running.ended().code(), Some(0));
+}
