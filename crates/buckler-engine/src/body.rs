@@ -176,8 +176,13 @@ impl BodyInspector {
         if self.seen > self.max {
             return self.found(Stage::Content, content::too_large());
         }
-        let Some(scanner) = &mut self.scanner else { return Ok(Judged::Whole) };
         let contract = &mut self.contract;
+        let Some(scanner) = &mut self.scanner else {
+            if let Some(contract) = contract {
+                contract.take(piece);
+            }
+            return Ok(Judged::Whole);
+        };
         let pushed = match &mut self.expander {
             None => scan(scanner, contract, piece).map(|()| Expanded::Whole),
             Some(expander) => expander.push(piece, |part| scan(scanner, contract, part)),

@@ -89,6 +89,11 @@ impl<'a> MediaType<'a> {
             || self.subtype.eq_ignore_ascii_case(b"+json")
     }
 
+    /// Whether the body is a form of texts (WHATWG URL, 5).
+    pub fn is_form(&self) -> bool {
+        self.kind.eq_ignore_ascii_case(b"application") && self.subtype.eq_ignore_ascii_case(b"x-www-form-urlencoded")
+    }
+
     /// Whether the body is a page that a browser renders.
     pub fn is_html(&self) -> bool {
         (self.kind.eq_ignore_ascii_case(b"text") && self.subtype.eq_ignore_ascii_case(b"html"))

@@ -62,8 +62,10 @@ pub struct Field {
     pub name: String,
     /// What it holds.
     pub kind: FieldKind,
-    /// Whether it may be sent several times.
-    pub is_list: bool,
+    /// What it may be; a list is sent several times.
+    pub shape: Shape,
+    /// What its texts are judged by, in a form of texts.
+    pub schema: Option<SchemaId>,
     /// Whether a form without it is refused.
     pub is_required: bool,
 }
@@ -102,7 +104,7 @@ fn media<'d>(
     let schema = given.get("schema");
     let mut fields = Vec::new();
     if let (Some(schema), MediaKind::Form | MediaKind::Multipart) = (schema, kind) {
-        fields = self::fields(document, schema, &below)?;
+        fields = self::fields(converter, schema, kind, &below)?;
         if fields.is_empty() {
             converter.gaps.add(&below, "the fields of the form", "the schema names none");
         }
@@ -144,7 +146,13 @@ fn is_bytes(followed: Result<(&Value, Option<&str>), Fault>, schema: &Value) -> 
 /// References within each other in the place of a form's schema, and its parts.
 const FORM_PARTS: usize = 64;
 
-fn fields(document: &crate::document::Document, schema: &Value, place: &Place<'_>) -> Result<Vec<Field>, Fault> {
+fn fields<'d>(
+    converter: &mut Converter<'d>,
+    schema: &'d Value,
+    kind: MediaKind,
+    place: &Place<'_>,
+) -> Result<Vec<Field>, Fault> {
+    let document = converter.document();
     let mut fields: Vec<Field> = Vec::new();
     let mut open = vec![schema];
     let mut seen = 0;
@@ -162,16 +170,21 @@ fn fields(document: &crate::document::Document, schema: &Value, place: &Place<'_
         for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let below = place.name("properties");
             let below = below.name(name);
+            let schema = match kind {
+                MediaKind::Form => SchemaId::new(converter.enter(property, &below, Direction::Request)?),
+                _ => None,
+            };
             let (property, _) = document.follow(property, &below)?;
-            let is_list = shape(document, property) == Shape::Array;
-            let item = if is_list { property.get("items").unwrap_or(property) } else { property };
+            let own = shape(document, property);
+            let item = if own == Shape::Array { property.get("items").unwrap_or(property) } else { property };
             let (item, _) = document.follow(item, &below)?;
-            let kind = match shape(document, item) {
+            let held = match shape(document, item) {
                 _ if is_file(item) => FieldKind::File,
                 Shape::Object => FieldKind::Json,
                 Shape::Scalar | Shape::Array | Shape::Mixed => FieldKind::Text,
             };
-            fields.push(Field { name: name.clone(), kind, is_list, is_required: required.contains(&name.as_str()) });
+            let is_required = required.contains(&name.as_str());
+            fields.push(Field { name: name.clone(), kind: held, shape: own, schema, is_required });
         }
     }
     Ok(fields)

@@ -351,7 +351,7 @@ fn forms_and_other_bodies() {
     let fields: Vec<_> = body.media[0]
         .fields
         .iter()
-        .map(|field| (field.name.as_str(), field.kind, field.is_list, field.is_required))
+        .map(|field| (field.name.as_str(), field.kind, field.shape == Shape::Array, field.is_required))
         .collect();
     assert_eq!(
         fields,

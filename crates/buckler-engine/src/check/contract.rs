@@ -19,9 +19,9 @@ use smallvec::SmallVec;
 
 use crate::check::content::Announced;
 use crate::contract::asked::Asked;
-use crate::contract::body::{BodyContract, Modes};
+use crate::contract::body::{BodyContract, Modes, Notation};
 use crate::contract::edits::Edits;
-use crate::contract::faults::{BODY, InputFault, Step, violation};
+use crate::contract::faults::{BODY, InputFault, MOST_FAULTS, Step, violation};
 use crate::contract::{At, Compiled, ContractRules, Matched, ReadDocument, parameters};
 use crate::reason::Reason;
 use crate::stage::Violation;
@@ -75,12 +75,18 @@ pub(crate) fn check(rules: &ContractRules, head: &Head<'_>, target: &Target<'_>,
 
 /// What the body's inspector has to do for the contract.
 pub(crate) fn body(rules: &ContractRules, matched: &Matched, announced: &Announced<'_>) -> Option<Box<BodyContract>> {
-    let (ContractRules::Judged(mode, compiled), Announced::Json(media, _)) = (rules, announced) else { return None };
+    let ContractRules::Judged(mode, compiled) = rules else { return None };
+    let (media, notation) = match announced {
+        Announced::Json(media, _) => (media, Notation::Json),
+        Announced::Typed(media) if media.is_form() => (media, Notation::Form),
+        Announced::Typed(_) | Announced::Untyped | Announced::Nothing => return None,
+    };
     // What is refused may be left to the app; what is taken out is not.
     let modes = Modes { judging: compiled.mode_of(*mode, matched.iter().copied()), editing: *mode };
-    let made = |operations, is_required| Box::new(BodyContract::new(modes, compiled, operations, is_required));
+    let made =
+        |operations, is_required| Box::new(BodyContract::new(modes, notation, compiled, operations, is_required));
     let unsaid = || {
-        let edited = compiled.edits.as_ref().is_some_and(Edits::concern_any_body);
+        let edited = notation == Notation::Json && compiled.edits.as_ref().is_some_and(Edits::concern_any_body);
         edited.then(|| made(SmallVec::new(), false))
     };
     let mut operations: SmallVec<[(At, usize); 1]> = SmallVec::new();
@@ -192,9 +198,7 @@ fn body_type(body: Option<&Body>, announced: &Announced<'_>) -> Result<(), Viola
     // What an operation does not speak of, the app does not read.
     let Some(body) = body.filter(|body| !body.media.is_empty()) else { return Ok(()) };
     match announced {
-        Announced::Nothing if body.is_required => {
-            Err(violation(vec![InputFault::missing(vec![Step::Name(BODY.into())])]))
-        }
+        Announced::Nothing if body.is_required => Err(absent(body)),
         Announced::Nothing | Announced::Untyped => Ok(()),
         Announced::Typed(media) | Announced::Json(media, _) => {
             if position(body, media).is_some() {
@@ -204,6 +208,19 @@ fn body_type(body: Option<&Body>, announced: &Announced<'_>) -> Result<(), Viola
             Err(Violation::of("contract.requests", Reason::UnsupportedMediaType, detail))
         }
     }
+}
+
+/// What is said where a body has to be and is not: of a form, each field that is missing.
+fn absent(body: &Body) -> Violation {
+    let place = || Step::Name(BODY.into());
+    let fields = body.media.first().map(|media| media.fields.as_slice()).unwrap_or_default();
+    let required = fields.iter().filter(|field| field.is_required).take(MOST_FAULTS);
+    let mut faults: Vec<InputFault> =
+        required.map(|field| InputFault::missing(vec![place(), Step::Name(field.name.clone().into())])).collect();
+    if faults.is_empty() {
+        faults.push(InputFault::missing(vec![place()]));
+    }
+    violation(faults)
 }
 
 /// Which of the body's types it is. What is JSON by its suffix is read by `FastAPI` as JSON.

@@ -1,14 +1,14 @@
-//! A JSON body, kept until its end and then held to its schema.
+//! A body of JSON or of a form, kept until its end and then held to its schema.
 
 use std::sync::Arc;
 
 use buckler_inspect::json::Edited;
 use buckler_policy::settings::Mode;
-use buckler_schema::{Instance, SchemaId, VALUE_BYTES};
+use buckler_schema::{Instance, Media, MediaKind, SchemaId, VALUE_BYTES};
 use smallvec::SmallVec;
 
 use super::faults::{BODY, InputFault, MOST_FAULTS, Step, fault, violation};
-use super::{At, Compiled, ReadDocument};
+use super::{At, Compiled, ReadDocument, form};
 use crate::reason::Reason;
 use crate::stage::Violation;
 
@@ -27,6 +27,7 @@ pub(crate) struct Modes {
 #[derive(Debug)]
 pub(crate) struct BodyContract {
     modes: Modes,
+    notation: Notation,
     compiled: Arc<Compiled>,
     /// Operations that the body may be for, with the place of its media type in each.
     operations: SmallVec<[(At, usize); 1]>,
@@ -34,6 +35,15 @@ pub(crate) struct BodyContract {
     text: Vec<u8>,
     values: usize,
     extent: Extent,
+}
+
+/// How values are written in a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notation {
+    /// JSON.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
 }
 
 /// Whether all of a body is looked at.
@@ -64,12 +74,14 @@ impl From<Result<(), Violation>> for Verdict {
 impl BodyContract {
     pub(crate) fn new(
         modes: Modes,
+        notation: Notation,
         compiled: &Arc<Compiled>,
         operations: SmallVec<[(At, usize); 1]>,
         is_required: bool,
     ) -> Self {
         Self {
             modes,
+            notation,
             compiled: Arc::clone(compiled),
             operations,
             is_required,
@@ -95,8 +107,11 @@ impl BodyContract {
             return;
         }
         self.text.extend_from_slice(piece);
-        // Each value but the first of its list or object has a comma before it.
-        self.values += memchr::memchr3_iter(b',', b'[', b'{', piece).count();
+        // Each value but the first of its list, object or form has one of these before it.
+        self.values += match self.notation {
+            Notation::Json => memchr::memchr3_iter(b',', b'[', b'{', piece).count(),
+            Notation::Form => memchr::memchr2_iter(b'&', b';', piece).count(),
+        };
         if !self.is_enforced() && self.memory() > MOST_MONITORED {
             (self.text, self.values, self.extent) = (Vec::new(), 0, Extent::GivenUp);
         }
@@ -114,6 +129,9 @@ impl BodyContract {
         if self.extent == Extent::GivenUp {
             let detail = "the body is too large to be monitored";
             return Err(Violation::fixed(Reason::Overloaded, detail)).into();
+        }
+        if self.notation == Notation::Form {
+            return self.finish_form();
         }
         if self.text.iter().all(u8::is_ascii_whitespace) {
             let missing = || Err(violation(vec![InputFault::missing(vec![Step::Name(BODY.into())])]));
@@ -142,6 +160,22 @@ impl BodyContract {
         (Ok(()), stricter.map_or(Ok(()), |reading| Err(self.violation(reading, &value))))
     }
 
+    fn finish_form(&self) -> Verdict {
+        let forms = form::read(&self.text);
+        let by = |reading: &ReadDocument| {
+            let media = || self.operations.iter().map(|&(at, known)| media(reading, at, known));
+            let faults =
+                |media: &Media| forms.iter().map(|form| form::judge(reading, media, form)).min_by_key(Vec::len);
+            // One of the operations that takes the form, or says nothing of it, is enough.
+            let mut found = media().map(|media| media.and_then(&faults).unwrap_or_default());
+            let first = found.next().unwrap_or_default();
+            if first.is_empty() || found.any(|faults| faults.is_empty()) { Ok(()) } else { Err(violation(first)) }
+        };
+        let held = by(&self.compiled.held);
+        let stricter = self.compiled.stricter.as_ref().filter(|_| held.is_ok()).map_or(Ok(()), by);
+        Verdict { edited: None, held, stricter }
+    }
+
     fn schemas<'c>(&'c self, reading: &'c ReadDocument) -> impl Iterator<Item = Option<SchemaId>> + 'c {
         self.operations.iter().map(|&(at, media)| reading.operation(at)?.body.as_ref()?.media.get(media)?.schema)
     }
@@ -158,6 +192,11 @@ impl BodyContract {
         let begin = [Step::Name(BODY.into())];
         violation(found.iter().map(|found| fault(&begin, found)).collect())
     }
+}
+
+/// What an operation says of a form.
+fn media(reading: &ReadDocument, at: At, known: usize) -> Option<&Media> {
+    reading.operation(at)?.body.as_ref()?.media.get(known).filter(|media| media.kind == MediaKind::Form)
 }
 
 /// What cannot be read cannot be held to anything.

@@ -9,7 +9,8 @@
 //! | here | the compiled document, and why there may be none |
 //! | `asked` | a request as the app's router and parameters read it |
 //! | `parameters` | path, query, header and cookie against their schemas |
-//! | `body` | a JSON body, kept until its end |
+//! | `body` | a body, kept until its end: JSON, or a form |
+//! | `form` | the fields of a form against their schemas |
 //! | `edits` | what becomes of a JSON body before the app sees it |
 //! | `faults` | what is wrong, in the shape that `FastAPI`'s clients know |
 //!
@@ -19,6 +20,7 @@ pub(crate) mod asked;
 pub(crate) mod body;
 pub(crate) mod edits;
 pub(crate) mod faults;
+pub(crate) mod form;
 pub(crate) mod parameters;
 #[cfg(test)]
 mod tests;

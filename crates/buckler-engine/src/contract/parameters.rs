@@ -110,7 +110,7 @@ fn split(texts: &[String], at: char) -> Vec<String> {
 }
 
 /// All that a text may be read as, the text itself first.
-fn scalars(types: Types, text: &str) -> Vec<Value> {
+pub(super) fn scalars(types: Types, text: &str) -> Vec<Value> {
     let mut readings = vec![Value::String(text.to_owned())];
     // What is spelled as JSON spells `true`, `17` or `1.5` is that where nothing is coerced. Where it is, the text is
     // coerced as Pydantic coerces it: to it `true` is no integer, though the flag is one.
@@ -122,7 +122,7 @@ fn scalars(types: Types, text: &str) -> Vec<Value> {
 }
 
 /// A list of texts, and the same where every item that spells something is it.
-fn lists(types: Types, texts: &[String]) -> Vec<Value> {
+pub(super) fn lists(types: Types, texts: &[String]) -> Vec<Value> {
     let plain: Vec<Value> = texts.iter().map(|text| Value::String(text.clone())).collect();
     let spelled: Vec<Value> = texts.iter().filter_map(|text| scalars(types, text).pop()).collect();
     if spelled == plain { vec![Value::Array(plain)] } else { vec![Value::Array(plain), Value::Array(spelled)] }
@@ -145,7 +145,7 @@ fn member<'n>(parameter: &Parameter, name: &'n str) -> Option<&'n str> {
 }
 
 /// `None` where one reading is taken.
-fn refused(document: &Contract, schema: SchemaId, readings: &[Value], loc: &[Step]) -> Option<InputFault> {
+pub(super) fn refused(document: &Contract, schema: SchemaId, readings: &[Value], loc: &[Step]) -> Option<InputFault> {
     if readings.iter().any(|reading| document.is_valid(schema, &Instance::from(reading))) {
         return None;
     }

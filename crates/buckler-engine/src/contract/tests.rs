@@ -13,6 +13,9 @@ use crate::stage::Stage;
 use crate::{Context, Engine, Judged, Opening, Timestamp};
 
 const ENFORCED: &str = "[contract]\nrequests = \"enforce\"";
+const CLOSED: &str = "[contract]\nrequests = \"enforce\"\n[content]\nunknown_fields = \"reject\"";
+const STRICT: &str = "[contract]\nrequests = \"enforce\"\n[content]\nstrict = true";
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const MONITORED: &str = "[contract]\nrequests = \"monitor\"";
 
 fn engine(policy: &str, document: &Value) -> Arc<Engine> {
@@ -196,6 +199,59 @@ fn what_is_not_listed_is_refused_where_the_policy_says_so() {
         };
         assert_eq!(seen, status, "{method} {target}");
     }
+}
+
+// R40
+#[test]
+fn members_of_a_form_are_read_as_parameters_are() {
+    let text = json!({"type": "string", "maxLength": 3});
+    let form = json!({"type": "object", "required": ["name"], "properties": {
+        "name": text, "count": {"type": "integer"}, "tags": {"type": "array", "items": {"type": "integer"}},
+        "maybe": {"anyOf": [{"type": "boolean"}, {"type": "null"}]}, "file": {"type": "string", "format": "binary"},
+    }});
+    let document = json!({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/": {"post": {
+        "requestBody": {"required": true, "content": {
+            "application/x-www-form-urlencoded": {"schema": form}, "multipart/form-data": {"schema": form},
+        }}, "responses": {},
+    }}}});
+    let (open, closed) = (engine(ENFORCED, &document), engine(CLOSED, &document));
+    let many = format!("name=a{}", "&tags=1".repeat(1_000));
+    for (body, loc, kind) in [
+        ("name=abc", None, ""),
+        ("name=ab%63&count=7&tags=1&tags=2&maybe=on", None, ""),
+        ("name=a&count=&maybe=", None, ""),
+        ("count=x&name=a&count=1", None, ""),
+        ("name=a&file=x", None, ""),
+        ("x=1;name=a", None, ""),
+        ("", Some(json!(["body", "name"])), "missing"),
+        ("count=1", Some(json!(["body", "name"])), "missing"),
+        ("name=a;b;c", None, ""),
+        ("name=abcd", Some(json!(["body", "name"])), "string_too_long"),
+        ("n%61me=abcd", Some(json!(["body", "name"])), "string_too_long"),
+        ("name=%C3%A9%C3%A9%C3%A9", None, ""),
+        ("name=\u{e9}\u{e9}", Some(json!(["body", "name"])), "string_too_long"),
+        ("name=a&count=x", Some(json!(["body", "count"])), "int_parsing"),
+        ("name=a&tags=1&tags=x", Some(json!(["body", "tags", 1])), "int_parsing"),
+        ("name=a&maybe=2", Some(json!(["body", "maybe"])), "bool_parsing"),
+        (many.as_str(), Some(json!(["body"])), "too_long"),
+    ] {
+        let seen = ask(&open, "POST", "/", &[FORM], Some(body));
+        match (&seen, loc) {
+            (Seen::Passed(_), None) => {}
+            (Seen::Answer(422, told), Some(loc)) => {
+                assert_eq!((&told["detail"][0]["loc"], &told["detail"][0]["type"]), (&loc, &kind.into()), "{body}");
+            }
+            _ => panic!("{body}: {seen:?}"),
+        }
+    }
+    let unknown = |engine| ask(engine, "POST", "/", &[FORM], Some("name=a&unknown=s3cret"));
+    assert!(matches!(unknown(&open), Seen::Passed(found) if found.iter().any(|(stage, _)| *stage == "stricter")));
+    let Seen::Answer(422, told) = unknown(&closed) else { panic!("passed") };
+    assert!(!told.to_string().contains("unknown") && told["detail"][0]["type"] == "extra_forbidden");
+    let numbers = |engine| ask(engine, "POST", "/", &[FORM], Some("name=1&count=1&tags=2"));
+    assert!(matches!(numbers(&engine(STRICT, &document)), Seen::Passed(_)));
+    let part = ("content-type", "multipart/form-data; boundary=a");
+    assert!(matches!(ask(&open, "POST", "/", &[part], Some("--a--")), Seen::Passed(_)));
 }
 
 #[test]

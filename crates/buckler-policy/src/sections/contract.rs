@@ -159,9 +159,9 @@ pub(crate) static REQUESTS: Key<OneOf<Requests>> = Key {
               enforces what no client can tell from the app's own refusal, and records the rest: operations with \
               dependencies (one of them may answer 401 first), and all of an app that has middlewares or a handler \
               for `RequestValidationError` of its own. Once `content.strict` or `content.unknown_fields` refuses, and \
-              for a document that `source` names, `auto` is `enforce`. Judged are parameters, JSON bodies and the media types \
-              of bodies, as the app's models read them: what they take, passes. Only a middleware that rewrites \
-              requests is unknown. Members of forms are left to the app.",
+              for a document that `source` names, `auto` is `enforce`. Judged are parameters, JSON bodies, urlencoded \
+              forms and the media types of bodies, as the app's models read them: what they take, passes. Only a \
+              middleware that rewrites requests is unknown. Fields of multipart forms are left to the app.",
         preset: Preset::Always("\"auto\""),
         why: "nothing is refused that the app would take, and nobody hears another refusal than before; the log says \
               what enforcing would refuse first",
