@@ -173,6 +173,8 @@ def generator(wider: list[str]) -> Callable[[], Any]:
                     return node
                 name = getattr(function, "__qualname__", "a function")
                 return self._anything(node, f"`{name}` sees values before their type does")
+            if node.get("fail_fast"):
+                return self._anything(node, "of its items the first fault alone is told")
             if kind == "generator":
                 return self._anything(node, "an iterable is read when it is used")
             if kind not in PLAIN:

@@ -121,7 +121,7 @@ class Reader:
         for place, group in PLACES.items():
             for dependant in dependants:
                 for field in getattr(dependant, group):
-                    for parameter in self.parameters(place, field):
+                    for parameter in self.parameters(place, field, route):
                         parameters.setdefault((place, parameter["name"].lower()), parameter)
         held["parameters"] = list(parameters.values())
         bodies = [field for dependant in dependants for field in dependant.body_params]
@@ -130,13 +130,20 @@ class Reader:
             held["requestBody"] = self.form(bodies) if form else self.body(bodies, route)
         return held
 
-    def parameters(self, place: str, field: Any) -> Iterator[dict[str, Any]]:
+    def parameters(self, place: str, field: Any, route: Any) -> Iterator[dict[str, Any]]:
         """Give the parameters of a field: one, or those of its model."""
         info = field.field_info
+        if place == "path":
+            # Of its choices the router knows nothing, and only what stands in the path is there.
+            alias = info.validation_alias
+            name = alias if isinstance(alias, str) and alias else field.alias
+            if f"{{{name}}}" in route.path_format:
+                yield {"name": name, "in": place, "required": True, "schema": self.schema(field)}
+            return
         if not is_model(info):
             first, *others = names(field)
             alone = not others and is_plain(info)
-            required = place == "path" or (alone and info.is_required())
+            required = alone and bool(info.is_required())
             schema = self.schema(field) if is_plain(info) else {}
             yield {"name": first, "in": place, "required": required, "schema": schema}
             for name in others:
@@ -165,8 +172,9 @@ class Reader:
             as_bytes = not self.holds_others(schema)
         else:
             schema = self.members(fields)
-            required = bool(schema["required"])
-            as_bytes = not required
+            as_bytes = not schema["required"]
+            # Of a body that is not there FastAPI names each member, so it may say so itself.
+            required = False
         content: dict[str, Any] = {JSON: {"schema": schema}}
         if as_bytes:
             content[ANY] = {}
@@ -189,11 +197,8 @@ class Reader:
                 properties.setdefault(name, {})
             if not others and field.field_info.is_required():
                 required.append(first)
-        return {
-            "type": ["object", "null"] if not required else "object",
-            "properties": properties,
-            "required": list(dict.fromkeys(required)),
-        }
+        made = {"properties": properties, "required": list(dict.fromkeys(required))}
+        return {"type": "object", **made} if required else made
 
     def form(self, fields: list[Any]) -> dict[str, Any]:
         """Give a form, which FastAPI takes in either of two encodings."""

@@ -60,8 +60,16 @@ POLICIES = {
         Policy("off", NOTHING, ALWAYS | UNNAMED),
         Policy("headers", HEADERS, ALWAYS | UNNAMED | {"headers"}),
         Policy("monitor", {"mode": "monitor"}, ALWAYS | UNNAMED),
-        Policy("development", {"environment": "development"}, STRICT | {"server.hosts"}),
-        Policy("production", {}, STRICT | UNNAMED | {"contract.docs", "errors.mask"}),
+        Policy(
+            "development",
+            {"environment": "development"},
+            STRICT | {"contract.requests", "server.hosts"},
+        ),
+        Policy(
+            "production",
+            {},
+            STRICT | UNNAMED | {"contract.docs", "contract.requests", "errors.mask"},
+        ),
         Policy("eased", EASED, EVERYWHERE | UNNAMED),
         Policy("added", HEADERS, ALWAYS | UNNAMED | {"headers", "add_middleware"}, ADDED),
     )

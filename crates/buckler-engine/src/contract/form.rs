@@ -56,17 +56,20 @@ pub(crate) fn judge(reading: &ReadDocument, media: &Media, form: &Form<'_>) -> V
     faults
 }
 
-fn judge_field(reading: &ReadDocument, field: &Field, form: &Form<'_>, loc: &[Step]) -> Option<InputFault> {
+fn judge_field(reading: &ReadDocument, field: &Field, form: &Form<'_>, loc: &[Step]) -> Vec<InputFault> {
     let texts = form.iter().filter(|(name, _)| *name == field.name).map(|(_, value)| value.clone().into_owned());
     let texts: Vec<String> = texts.collect();
     // Of several the app takes the last.
-    let Some(last) = texts.last() else { return field.is_required.then(|| InputFault::missing(loc.to_vec())) };
-    let schema = field.schema.filter(|_| field.kind == FieldKind::Text)?;
+    let missing = || field.is_required.then(|| InputFault::missing(loc.to_vec())).into_iter().collect();
+    let Some(last) = texts.last() else { return missing() };
+    let Some(schema) = field.schema.filter(|_| field.kind == FieldKind::Text) else { return Vec::new() };
     let readings = match field.shape {
         Shape::Array => lists(reading.types, &texts),
-        _ if last.is_empty() && !field.is_required => return None,
+        _ if last.is_empty() && !field.is_required => return Vec::new(),
         Shape::Scalar => scalars(reading.types, last),
-        Shape::Mixed | Shape::Object => lists(reading.types, &texts).into_iter().chain(scalars(reading.types, last)).collect(),
+        Shape::Mixed | Shape::Object => {
+            lists(reading.types, &texts).into_iter().chain(scalars(reading.types, last)).collect()
+        }
     };
     refused(&reading.document, schema, &readings, loc)
 }

@@ -27,7 +27,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use buckler_policy::settings::{Mode, Policy, Requests, Stricter, UnknownFields, Unlisted};
+use buckler_policy::settings::{Mode, Policy, Requests, Stricter, StripInput, UnknownFields, Unlisted};
 use buckler_schema::{Contract, First, Limits, Names, Operation, Reading, Types};
 use smallvec::SmallVec;
 
@@ -74,6 +74,8 @@ pub(crate) enum Precedence {
     Ours,
     /// The app, as it does without us: an anonymous client hears of its missing credentials, not of its fields.
     TheApps,
+    /// The app, whatever it is: its own 422 passes as it is, and anybody could tell ours from it.
+    AlwaysTheApps,
 }
 
 /// One reading of the document.
@@ -155,11 +157,11 @@ impl Compiled {
         let asked = (strict != Stricter::Off, names != UnknownFields::Ignore);
         let stricter = if watches { Some(read(document, asked.0, asked.1)?) } else { None };
         let edits = Edits::compile(&policy.content, &held.document);
-        // What FastAPI itself would take can only be refused in view of everybody.
-        let is_noticed = is_strict || is_closed;
         let precedence = match policy.contract.requests {
-            Requests::Unnoticed if !is_noticed => Precedence::TheApps,
-            _ => Precedence::Ours,
+            Requests::Unnoticed if is_noticed(policy) => Precedence::Ours,
+            Requests::Unnoticed if keeps_answers(policy) => Precedence::AlwaysTheApps,
+            Requests::Unnoticed => Precedence::TheApps,
+            Requests::Off | Requests::Judged(_) => Precedence::Ours,
         };
         Ok(Self { held, stricter, unlisted: policy.contract.unlisted, edits, precedence })
     }
@@ -167,8 +169,9 @@ impl Compiled {
     /// Whether what breaks some of these operations is refused, where `mode` is that of all.
     pub(crate) fn mode_of(&self, mode: Mode, mut operations: impl Iterator<Item = At>) -> Mode {
         match self.precedence {
+            Precedence::AlwaysTheApps => Mode::Monitor,
             Precedence::TheApps if operations.any(|at| self.is_apps(at)) => Mode::Monitor,
-            _ => mode,
+            Precedence::TheApps | Precedence::Ours => mode,
         }
     }
 
@@ -181,9 +184,20 @@ impl Compiled {
         let operations = self.held.document.routes.iter().flat_map(|route| &route.operations);
         match self.precedence {
             Precedence::TheApps => operations.filter(|operation| operation.first == First::App).count(),
+            Precedence::AlwaysTheApps => operations.count(),
             Precedence::Ours => 0,
         }
     }
+}
+
+/// Whether the policy refuses what `FastAPI` itself would take, which is in view of everybody.
+fn is_noticed(policy: &Policy) -> bool {
+    policy.content.strict == Stricter::Enforce || policy.content.unknown_fields == UnknownFields::Reject
+}
+
+/// Whether what the app says of wrong inputs reaches its clients unchanged.
+fn keeps_answers(policy: &Policy) -> bool {
+    policy.errors.mode == Mode::Monitor || policy.errors.strip_input == StripInput::Keep
 }
 
 fn read(document: &[u8], is_strict: bool, is_closed: bool) -> Result<ReadDocument, String> {

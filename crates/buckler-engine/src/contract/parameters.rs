@@ -144,16 +144,17 @@ fn member<'n>(parameter: &Parameter, name: &'n str) -> Option<&'n str> {
     name.strip_prefix(parameter.name.as_str())?.strip_prefix('[')?.strip_suffix(']')
 }
 
-/// `None` where one reading is taken.
-pub(super) fn refused(document: &Contract, schema: SchemaId, readings: &[Value], loc: &[Step]) -> Option<InputFault> {
+/// What is wrong with the first reading, where none is taken.
+pub(super) fn refused(document: &Contract, schema: SchemaId, readings: &[Value], loc: &[Step]) -> Vec<InputFault> {
+    let Some(first) = readings.first() else { return Vec::new() };
     if readings.iter().any(|reading| document.is_valid(schema, &Instance::from(reading))) {
-        return None;
+        return Vec::new();
     }
-    let found = document.violations(schema, &Instance::from(readings.first()?), 1);
-    Some(match found.first() {
-        Some(found) => fault(loc, found),
-        None => InputFault { kind: "value_error".into(), loc: loc.to_vec(), message: "Value error".into() },
-    })
+    let found = document.violations(schema, &Instance::from(first), MOST_FAULTS);
+    if found.is_empty() {
+        return vec![InputFault { kind: "value_error".into(), loc: loc.to_vec(), message: "Value error".into() }];
+    }
+    found.iter().map(|found| fault(loc, found)).collect()
 }
 
 /// Fields that have slots of their own, and all others.

@@ -306,6 +306,8 @@ fn what_the_app_answers_first_is_left_to_it_unless_the_policy_says_otherwise() {
     let auto = engine("", &document);
     assert_eq!(wrong(&auto, "PUT"), (0, 3));
     assert_eq!(wrong(&auto, "GET"), (3, 0));
+    let kept = engine("[errors]\nstrip_input = \"keep\"", &document);
+    assert_eq!((wrong(&kept, "PUT"), wrong(&kept, "GET")), ((0, 3), (0, 3)));
     for noticed in [ENFORCED, "[content]\nunknown_fields = \"reject\"", "[content]\nstrict = true"] {
         let engine = engine(noticed, &document);
         assert_eq!(wrong(&engine, "PUT"), (3, 0), "{noticed}");

@@ -158,7 +158,8 @@ pub(crate) static REQUESTS: Key<OneOf<Requests>> = Key {
               405 and 404 as `unlisted_routes` says), `monitor` records it, `off` leaves requests to the app. `auto` \
               enforces what no client can tell from the app's own refusal, and records the rest: operations with \
               dependencies (one of them may answer 401 first), and all of an app that has middlewares or a handler \
-              for `RequestValidationError` of its own. Once `content.strict` or `content.unknown_fields` refuses, and \
+              for `RequestValidationError` of its own; everything where `errors.strip_input` keeps the app's own 422 as it \
+              is. Once `content.strict` or `content.unknown_fields` refuses, and \
               for a document that `source` names, `auto` is `enforce`. Judged are parameters, JSON bodies, urlencoded \
               forms and the media types of bodies, as the app's models read them: what they take, passes. Only a \
               middleware that rewrites requests is unknown. Fields of multipart forms are left to the app.",
