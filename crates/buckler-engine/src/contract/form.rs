@@ -71,5 +71,7 @@ fn judge_field(reading: &ReadDocument, field: &Field, form: &Form<'_>, loc: &[St
             lists(reading.types, &texts).into_iter().chain(scalars(reading.types, last)).collect()
         }
     };
-    refused(&reading.document, schema, &readings, loc)
+    let faults = refused(&reading.document, schema, &readings, loc);
+    // One that has to be there and is empty is told as one that is not.
+    if field.shape == Shape::Scalar && last.is_empty() && !faults.is_empty() { missing() } else { faults }
 }
