@@ -280,3 +280,42 @@ fn what_of_the_contract_is_used_is_told_when_asked_and_at_the_end() {
     is_usage(&told(&running), 3);
     assert_eq!(running.ended().code(), Some(0));
 }
+
+#[test]
+fn new_code_of_the_app_tells_what_it_changed_of_the_contract() {
+    // R40
+    let app = |path: &str| {
+        format!("import fastapi\n\napp = fastapi.FastAPI()\n\n\n@app.get(\"{path}\")\ndef read():\n    return 1\n")
+    };
+    let text = "environment = \"development\"\n[server]\nlisten = [\"127.0.0.1:0\"]\n[server.tls]\nmode = \"off\"\n\
+                [log]\nformat = \"json\"\n[app]\nreload = \"off\"\nworkers = 1\n";
+    let folder = project(&[("main.py", &app("/a")), ("buckler.toml", text)]);
+    let python = python();
+    let mut running = Running::start(folder.path(), &["run", "main:app", "--python", python.to_str().unwrap()]);
+    fs::write(folder.path().join("main.py"), app("/b")).unwrap();
+    running.signal(Signal::HUP);
+    let line = loop {
+        let line = told(&running);
+        if line.get("event").is_some_and(|event| event == "contract") {
+            break line;
+        }
+    };
+    let first = |kind: &str| line.pointer(&format!("/{kind}/first/0")).and_then(|what| what.as_str());
+    assert_eq!((first("added"), first("removed")), (Some("GET /b"), Some("GET /a")), "{line}");
+    running.signal(Signal::TERM);
+    assert_eq!(running.ended().code(), Some(0));
+}
+
+#[test]
+fn an_argument_names_an_address_as_well_as_a_file() {
+    // R40
+    let site = Site::start(None);
+    site.says(ok(&document(&["/a"])));
+    let text = policy("enforce", "off", "file:gone.json");
+    let folder = project(&[("buckler.toml", &text), ("openapi.json", &document(&["/b"]))]);
+    let upstream = format!("http://{}", site.address);
+    for (named, found) in [(site.source().as_str(), ["200", "404"]), ("openapi.json", ["404", "200"])] {
+        let running = Running::start(folder.path(), &["serve", "--upstream", &upstream, "--contract", named]);
+        assert_eq!(["/a", "/b"].map(|path| status(&running, path)), found, "{named}");
+    }
+}
