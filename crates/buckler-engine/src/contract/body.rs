@@ -7,6 +7,7 @@ use buckler_policy::settings::Mode;
 use buckler_schema::{Instance, Media, MediaKind, SchemaId, VALUE_BYTES};
 use smallvec::SmallVec;
 
+use super::edits::Edits;
 use super::faults::{BODY, InputFault, MOST_FAULTS, Step, fault, violation};
 use super::{At, Compiled, ReadDocument, form};
 use crate::reason::Reason;
@@ -95,10 +96,15 @@ impl BodyContract {
         self.modes
     }
 
+    /// What becomes of the body. Forms are not edited.
+    fn edits(&self) -> Option<&Edits> {
+        self.compiled.edits.as_ref().filter(|_| self.notation == Notation::Json)
+    }
+
     /// Whether the app may not see the body before its end has passed.
     pub(crate) fn is_enforced(&self) -> bool {
-        let edits = self.compiled.edits.is_some() && self.modes.editing == Mode::Enforce;
-        edits || self.modes.judging == Mode::Enforce
+        let is_edited = self.edits().is_some() && self.modes.editing == Mode::Enforce;
+        is_edited || self.modes.judging == Mode::Enforce
     }
 
     /// Takes the next piece of the text, expanded.
@@ -120,7 +126,7 @@ impl BodyContract {
     /// Bytes that judging takes, at most.
     pub(crate) fn memory(&self) -> usize {
         // What is edited is written once more.
-        let copies = if self.compiled.edits.is_some() { 2 } else { 1 };
+        let copies = if self.edits().is_some() { 2 } else { 1 };
         self.text.capacity().saturating_mul(copies).saturating_add(self.values.saturating_mul(VALUE_BYTES))
     }
 
@@ -137,7 +143,7 @@ impl BodyContract {
             let missing = || Err(violation(vec![InputFault::missing(vec![Step::Name(BODY.into())])]));
             return if self.is_required { missing() } else { Ok(()) }.into();
         }
-        let edited = match &self.compiled.edits {
+        let edited = match self.edits() {
             Some(edits) => edits.apply(&self.text, self.schemas(&self.compiled.held)),
             None => Ok(None),
         };

@@ -126,7 +126,7 @@ pub(crate) static UNKNOWN_FIELDS: Key<OneOf<UnknownFields>> = Key {
         path: "content.unknown_fields",
         doc: "Members of a JSON body, at every depth, and query parameters that the contract does not name: `reject` \
               answers 422, `strip` takes the members out before the app sees the body, and what stays is byte for byte \
-              as it was sent (query parameters it records: a target is passed on as it was judged), `monitor` records \
+              as it was sent (of the query and of forms it records them: these are passed on as judged), `monitor` records \
               them, `ignore` lets them pass. It acts where `contract.requests` does. A body that is changed comes \
               uncompressed, with its new length and without the fields that spoke of the old one (`Content-Digest`).",
         preset: Preset::Always("\"monitor\""),
