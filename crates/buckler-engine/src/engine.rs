@@ -54,7 +54,7 @@ pub struct Ended {
 /// What the stages agree on.
 pub(crate) enum Judgement<'a> {
     /// Every stage was asked.
-    Passed { proofs: Proofs, announced: Announced<'a>, client: Client<'a>, matched: Matched },
+    Passed { proofs: Proofs, announced: Announced<'a>, client: Client<'a>, matched: Matched, asked: Matched },
     /// A question about sharing, which the app need not see.
     Preflight,
 }
@@ -79,9 +79,9 @@ impl Engine {
         let mut facts = Facts::new(head, context);
         let judgement = self.judge(head, context, &mut facts, &mut ledger);
         match judgement {
-            Ok(Judgement::Passed { proofs, announced, client, matched }) => {
+            Ok(Judgement::Passed { proofs, announced, client, matched, asked }) => {
                 let inspector = self.inspector(&announced, &matched);
-                let exchange = Exchange::new(Arc::clone(self), facts, ledger.into_findings());
+                let exchange = Exchange::new(Arc::clone(self), facts, ledger.into_findings(), asked);
                 Opening::Admit(Box::new(Admission::new(proofs, head, &client, inspector, exchange)))
             }
             Ok(Judgement::Preflight) => {
@@ -139,7 +139,7 @@ impl Engine {
     /// The ending of a request whose judging broke down: 500, written down, never a pass.
     pub fn broken(self: &Arc<Self>, method: &str, target: &[u8], context: &Context) -> Opening {
         let facts = Facts::new(&Head::new(method, target, Version::Http11), context);
-        let exchange = Exchange::new(Arc::clone(self), facts, Findings::new());
+        let exchange = Exchange::new(Arc::clone(self), facts, Findings::new(), Matched::new());
         Opening::Answer(Box::new(exchange.fail(Reason::InternalError, Traffic::default(), context.now)))
     }
 
@@ -241,6 +241,6 @@ impl Engine {
             contract,
             stricter,
         };
-        Ok(Judgement::Passed { proofs, announced, client, matched })
+        Ok(Judgement::Passed { proofs, announced, client, matched, asked: verdict.asked })
     }
 }

@@ -5,15 +5,20 @@ use std::sync::Arc;
 
 use buckler_http::media::MediaType;
 use buckler_policy::settings::Mode;
-use http::{StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderName, StatusCode, header};
+use smallvec::SmallVec;
 
 use crate::answer::errors::{self, BODY_FIELDS, ErrorPlan, STALE_FIELDS};
-use crate::answer::{AnswerFields, AnswerPlan};
+use crate::answer::{AnswerBody, AnswerFields, AnswerPlan, Changed, headers, problem};
 use crate::body::BodyInspector;
+use crate::contract::Matched;
 use crate::engine::{Ended, Engine};
 use crate::facts::{Facts, RequestId, Timestamp};
 use crate::reason::Reason;
 use crate::record::{Note, Notes, Outcome, Record};
+use crate::response::judging::{Course, Judging, Unreadable};
+use crate::response::plan::{Answered, Planned, ResponsePlan};
 use crate::stage::{Finding, Findings, Violation};
 
 /// An exchange that waits for the app's answer.
@@ -23,6 +28,8 @@ pub struct Exchange {
     facts: Facts,
     findings: Findings,
     notes: Notes,
+    /// Operations that the answer may be of.
+    asked: Matched,
 }
 
 /// An exchange whose answer is on its way.
@@ -33,6 +40,8 @@ pub struct Answering {
     status: StatusCode,
     notes: Notes,
     refused: Option<Box<Finding>>,
+    /// For an answer whose body is judged.
+    judging: Option<Box<Judging>>,
 }
 
 /// How much went which way, told by the host at the end.
@@ -45,8 +54,8 @@ pub struct Traffic {
 }
 
 impl Exchange {
-    pub(crate) fn new(engine: Arc<Engine>, facts: Facts, findings: Findings) -> Self {
-        Self { engine, facts, findings, notes: Notes::new() }
+    pub(crate) fn new(engine: Arc<Engine>, facts: Facts, findings: Findings, asked: Matched) -> Self {
+        Self { engine, facts, findings, notes: Notes::new(), asked }
     }
 
     pub(crate) fn facts(&self) -> &Facts {
@@ -66,7 +75,7 @@ impl Exchange {
     }
 
     /// Judges the head of the app's answer.
-    pub fn answer(self, status: StatusCode, fields: &impl AnswerFields) -> (AnswerPlan, Answering) {
+    pub fn answer(mut self, status: StatusCode, fields: &impl AnswerFields) -> (AnswerPlan, Answering) {
         self.engine.counters.answered(&self.facts, status);
         let rules = &self.engine.rules;
         let planned = errors::plan(rules.errors, status, fields, &self.facts.request_id);
@@ -76,34 +85,76 @@ impl Exchange {
             (Mode::Monitor, ErrorPlan::Mask { .. }) => (ErrorPlan::Untouched, Some(Note::ErrorWouldBeMasked)),
             (Mode::Monitor, ErrorPlan::Strip(_)) => (ErrorPlan::Untouched, Some(Note::InputWouldBeStripped)),
         };
-        let media = match &error {
-            ErrorPlan::Mask { media, .. } => Some(media.as_bytes()),
-            ErrorPlan::Untouched | ErrorPlan::Strip(_) => fields.first(&header::CONTENT_TYPE),
+        let media = fields.first(&header::CONTENT_TYPE).and_then(|value| MediaType::parse(value).ok());
+        let answered = Answered { method: &self.facts.method, status, fields, media: media.as_ref() };
+        let planned = match error {
+            ErrorPlan::Untouched => Some(rules.responses.plan(rules.contract.compiled(), &self.asked, &answered)),
+            // What is rewritten is not judged twice.
+            ErrorPlan::Mask { .. } | ErrorPlan::Strip(_) => None,
         };
-        let media = media.and_then(|value| MediaType::parse(value).ok());
+        let (mut notes, mut judging, mut refused, mut sent) = (SmallVec::new(), None, None, status);
+        let (mut error, mut action) = (error, None);
+        // What would be rewritten is looked at only where something is done to it.
+        let acts = |planned: &Planned| planned.plan.acts() || monitored.is_none();
+        if let Some(planned) = planned.filter(acts) {
+            notes = planned.notes;
+            self.findings.extend(planned.monitored);
+            match planned.plan {
+                ResponsePlan::Pass => {}
+                ResponsePlan::Watch(watching) => judging = Some(watching),
+                ResponsePlan::Hold(held, max) => (judging, action) = (Some(held), Some(AnswerBody::Hold(max))),
+                ResponsePlan::Filter(stream) => (judging, action) = (Some(stream), Some(AnswerBody::Filter)),
+                ResponsePlan::Refuse(finding) => {
+                    sent = StatusCode::INTERNAL_SERVER_ERROR;
+                    refused = Some(finding);
+                    error = ErrorPlan::Mask {
+                        body: problem::of_failure(sent, self.facts.request_id.as_str()),
+                        media: problem::MEDIA_TYPE.clone(),
+                    };
+                }
+            }
+        }
+        let media = match &error {
+            ErrorPlan::Mask { media, .. } => MediaType::parse(media.as_bytes()).ok(),
+            ErrorPlan::Untouched | ErrorPlan::Strip(_) => media,
+        };
         let mut edits = rules.headers.edit(&self.facts, rules.cors.as_ref(), fields, media.as_ref());
         edits.notes.extend(monitored);
+        edits.notes.extend(notes);
+        let present = |name: &&HeaderName| fields.first(name).is_some();
         match &error {
+            ErrorPlan::Untouched if matches!(action, Some(AnswerBody::Filter)) => {
+                edits.remove.extend(STALE_FIELDS.iter().filter(present).cloned());
+            }
             ErrorPlan::Untouched => {}
             ErrorPlan::Mask { media, .. } => {
-                edits.notes.push(Note::ErrorMasked);
-                edits.remove.extend(BODY_FIELDS.iter().filter(|name| fields.first(name).is_some()).cloned());
+                if refused.is_none() {
+                    edits.notes.push(Note::ErrorMasked);
+                } else {
+                    edits.remove.extend([header::CACHE_CONTROL].iter().filter(present).cloned());
+                    if !edits.add.iter().any(|(name, _)| *name == header::CACHE_CONTROL) {
+                        edits.add.push((header::CACHE_CONTROL, headers::NO_STORE.clone()));
+                    }
+                }
+                edits.remove.extend(BODY_FIELDS.iter().filter(present).cloned());
                 edits.add.push((header::CONTENT_TYPE, media.clone()));
             }
             ErrorPlan::Strip(_) => {
                 edits.notes.push(Note::InputStripped);
-                edits.remove.extend(STALE_FIELDS.iter().filter(|name| fields.first(name).is_some()).cloned());
+                edits.remove.extend(STALE_FIELDS.iter().filter(present).cloned());
             }
         }
-        let plan = AnswerPlan { remove: edits.remove, add: edits.add, body: error.into() };
         let mut notes = self.notes;
         notes.extend(edits.notes);
-        (plan, Answering { facts: self.facts, findings: self.findings, status, notes, refused: None })
+        let body = action.unwrap_or_else(|| error.into());
+        let plan = AnswerPlan { remove: edits.remove, add: edits.add, status: sent, body };
+        let answering = Answering { facts: self.facts, findings: self.findings, status: sent, notes, refused, judging };
+        (plan, answering)
     }
 
     /// Ends the exchange because its request body was refused.
     pub fn refuse(self, finding: Box<Finding>, traffic: Traffic, now: Timestamp) -> Ended {
-        let Self { engine, facts, findings, notes } = self;
+        let Self { engine, facts, findings, notes, .. } = self;
         let mut ended = engine.refuse(facts, finding, findings, now);
         ended.record.notes.extend(notes);
         ended.record.take(traffic);
@@ -112,7 +163,7 @@ impl Exchange {
 
     /// Ends the exchange because the app, its host or the client's body failed.
     pub fn fail(self, reason: Reason, traffic: Traffic, now: Timestamp) -> Ended {
-        let Self { engine, facts, findings, notes } = self;
+        let Self { engine, facts, findings, notes, .. } = self;
         let violation = Violation::fixed(reason, failure_detail(reason));
         let reply = engine.render(&facts, &violation);
         let mut record = Record::of(facts, reply.status, now, Outcome::Failed(reason), findings);
@@ -180,8 +231,101 @@ impl Answering {
         self.refused = Some(finding);
     }
 
+    /// Takes a piece of a body that passes: where answers are monitored, it is looked at when it is over.
+    pub fn saw(&mut self, piece: &[u8]) {
+        if let Some(judging) = &mut self.judging {
+            judging.saw(piece);
+        }
+    }
+
+    /// Whether [`Self::saw`] has any use for what passes.
+    pub fn watches(&self) -> bool {
+        self.judging.is_some()
+    }
+
+    /// What becomes of a piece of a body that is filtered ([`AnswerBody::Filter`]).
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read: nothing more may be sent, and the client has to see that the answer is not whole.
+    pub fn filter(&mut self, piece: &[u8]) -> Result<Bytes, Unreadable> {
+        let filtered = self.judging.as_mut().ok_or(Unreadable).and_then(|judging| judging.filter(piece));
+        filtered.inspect_err(|_| self.cannot_be_read())
+    }
+
+    /// What is left of a body that is filtered when all of it has come.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::filter`].
+    pub fn filter_end(&mut self) -> Result<Bytes, Unreadable> {
+        let filtered = self.judging.as_mut().ok_or(Unreadable).and_then(|judging| judging.filter_end());
+        filtered.inspect_err(|_| self.cannot_be_read())
+    }
+
+    fn cannot_be_read(&mut self) {
+        if let Some(judging) = &self.judging
+            && let Some((_, finding)) = judging.unreadable(true).refused
+        {
+            self.refused.get_or_insert(finding);
+        }
+    }
+
+    /// What becomes of a body that was held ([`AnswerBody::Hold`]), `None` for one that was longer: nothing, where it
+    /// goes as it came.
+    pub fn judge(&mut self, body: Option<&[u8]>) -> Option<Changed> {
+        let judging = self.judging.take()?;
+        let Some(body) = body else { return Some(self.replaced(Box::new(judging.overflow()))) };
+        let looked = judging.look(body);
+        self.notes.extend(looked.notes);
+        match looked.refused {
+            Some((Mode::Enforce, finding)) => return Some(self.replaced(finding)),
+            Some((Mode::Monitor, finding)) => self.findings.push(finding),
+            None => {}
+        }
+        let body = Bytes::from(looked.text?);
+        Some(Changed { status: self.status, remove: STALE_FIELDS.to_vec(), add: Vec::new(), body })
+    }
+
+    /// Ends an answer that was held and that the app did not bring to its end: nothing of it has left.
+    pub fn fail(&mut self) -> Changed {
+        self.judging = None;
+        self.notes.push(Note::ErrorMasked);
+        self.problem()
+    }
+
+    /// The body is sent by somebody else, who shows nothing of it.
+    pub fn pass_unjudged(&mut self) {
+        self.judging = None;
+        self.notes.push(Note::ResponseUnjudged);
+    }
+
+    /// The answer that stands in for one that does not leave.
+    fn replaced(&mut self, finding: Box<Finding>) -> Changed {
+        self.refused = Some(finding);
+        self.problem()
+    }
+
+    fn problem(&mut self) -> Changed {
+        self.status = StatusCode::INTERNAL_SERVER_ERROR;
+        let body = problem::of_failure(self.status, self.facts.request_id.as_str());
+        let remove = BODY_FIELDS.iter().cloned().chain([header::CACHE_CONTROL]).collect();
+        let add = vec![
+            (header::CONTENT_TYPE, problem::MEDIA_TYPE.clone()),
+            (header::CACHE_CONTROL, headers::NO_STORE.clone()),
+        ];
+        Changed { status: self.status, remove, add, body }
+    }
+
     /// The record of the exchange.
-    pub fn close(self, ending: Ending, traffic: Traffic, now: Timestamp) -> Record {
+    pub fn close(mut self, ending: Ending, traffic: Traffic, now: Timestamp) -> Record {
+        // What was cut off cannot be read to its end.
+        let is_over = |judging: &Judging| ending == Ending::Complete || !matches!(judging.course, Course::Watched(_));
+        if let Some(judging) = self.judging.take().filter(|judging| is_over(judging)) {
+            let looked = judging.end();
+            self.notes.extend(looked.notes);
+            self.findings.extend(looked.refused.map(|(_, finding)| finding));
+        }
         let outcome = match (self.refused, ending) {
             (Some(finding), _) => Outcome::Refused(finding),
             (None, Ending::Complete) => Outcome::Answered,

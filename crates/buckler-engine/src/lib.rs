@@ -26,6 +26,7 @@
 //! | [`engine`](Engine) | the stages in their order |
 //! | `check` | what each stage decides, one file each; none knows its mode |
 //! | `contract` | the app's document, as the policy holds requests to it |
+//! | `response` | answers, held to what the document declares and to what may leave |
 //! | [`stage`] | names, findings, proofs, and the one place where a mode counts |
 //! | [`Reason`] | every reason to refuse, in one table |
 //! | [`answer`] | header fields, problem documents, masking |
@@ -64,6 +65,7 @@ mod reason;
 pub mod record;
 pub mod redact;
 pub mod report;
+mod response;
 mod rules;
 pub mod stage;
 mod usage;
@@ -78,4 +80,5 @@ pub use exchange::{Answering, Ending, Exchange, Traffic};
 pub use facts::{Context, RequestId, Timestamp};
 pub use reason::{Reason, Severity};
 pub use record::Record;
+pub use response::judging::Unreadable;
 pub use usage::{Requested, Unlisted, Usage};

@@ -56,6 +56,20 @@ pub enum Note {
     ErrorWouldBeMasked,
     /// Monitored: the input would have been removed from a 422.
     InputWouldBeStripped,
+    /// Members that never leave were taken out of the answer.
+    NeverReturned,
+    /// Monitored: members that never leave would have been taken out of the answer.
+    WouldNotBeReturned,
+    /// Members that the contract does not declare were taken out of the answer.
+    AnswerStripped,
+    /// Monitored: members that the contract does not declare would have been taken out of the answer.
+    AnswerWouldBeStripped,
+    /// The contract does not declare the status.
+    UndeclaredStatus,
+    /// The contract does not declare the media type.
+    UndeclaredMediaType,
+    /// The answer was not looked into: it is a part, or too long to be monitored.
+    ResponseUnjudged,
 }
 
 /// Few exchanges have more.

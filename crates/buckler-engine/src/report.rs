@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use buckler_policy::settings::{
-    Docs, Environment, Http2, Mask, Mode, Policy, Presence, Stricter, StripInput, Tls, Trim, UnknownFields, Unlisted,
+    Docs, Environment, Http2, Mask, Mode, Policy, Presence, ResponseRule, Responses, Stricter, StripInput, Tls, Trim,
+    UnknownFields, Unlisted,
 };
 
 use crate::check;
@@ -144,6 +145,7 @@ pub(crate) fn controls(policy: &Policy, contract: &ContractRules) -> Vec<Control
                 line(Stage::Errors, State::Enforced, detail.into(), "errors.mask")
             }
         },
+        responses(policy, contract),
     ]
 }
 
@@ -167,7 +169,9 @@ fn docs(policy: &Policy) -> Control {
 
 fn contract(policy: &Policy, rules: &ContractRules) -> Control {
     let (state, detail) = match rules {
-        ContractRules::Off(WhyOff::Policy) => (State::Off, "requests are left to the app".to_owned()),
+        ContractRules::Off(WhyOff::Policy) | ContractRules::Answers(_) => {
+            (State::Off, "requests are left to the app".to_owned())
+        }
         ContractRules::Off(WhyOff::NoDocument) if policy.contract.asks_the_app() => {
             (State::Off, "no OpenAPI document is known: under `run` and in process it is the app's own".to_owned())
         }
@@ -234,6 +238,43 @@ fn stricter(policy: &Policy, rules: &ContractRules) -> Control {
         _ => (State::Off, "what the app coerces or ignores passes".to_owned()),
     };
     Control { stage: Stage::Stricter, state, detail: detail.into(), key: "content.strict" }
+}
+
+fn responses(policy: &Policy, rules: &ContractRules) -> Control {
+    let contract = &policy.contract;
+    let never = match (contract.never_return.as_slice(), contract.mode) {
+        ([], _) => None,
+        (names, Mode::Enforce) => Some((State::Enforced, format!("{} never leave", names.join(", ")))),
+        (names, Mode::Monitor) => Some((State::Monitored, format!("{} would never leave", names.join(", ")))),
+    };
+    let compiled = rules.compiled().and_then(|compiled| compiled.outline.as_ref());
+    let declared = match (contract.responses, compiled) {
+        (Responses::Off, _) => None,
+        (Responses::Judged(..), None) => {
+            Some((State::Off, "no OpenAPI document tells what answers declare".to_owned()))
+        }
+        (Responses::Judged(rule, mode), Some(outline)) => {
+            let what = match (rule, mode) {
+                (ResponseRule::Filter, Mode::Enforce) => "undeclared members are stripped",
+                (ResponseRule::Refuse, Mode::Enforce) => "an undeclared answer is a 500",
+                (_, Mode::Monitor) => "undeclared members are only recorded",
+            };
+            let open = match outline.left_open {
+                0 => String::new(),
+                open => format!("; {open} places are too many to be looked at"),
+            };
+            Some((mode.into(), format!("{what}{open}")))
+        }
+    };
+    let (state, detail) = match (never, declared) {
+        (None, None) => (State::Off, "answers leave as the app writes them".to_owned()),
+        (Some(said), None) | (None, Some(said)) => said,
+        (Some((state, never)), Some((other, declared))) => {
+            let state = if other == State::Enforced { other } else { state };
+            (state, format!("{never}; {declared}"))
+        }
+    };
+    Control { stage: Stage::Responses, state, detail: detail.into(), key: "contract.responses" }
 }
 
 fn https(policy: &Policy) -> Control {

@@ -15,6 +15,7 @@ use crate::check::cors::{CorsRules, KnownOrigin};
 use crate::check::docs::DocsRules;
 use crate::check::https::Transport;
 use crate::contract::ContractRules;
+use crate::response::ResponseRules;
 
 /// Everything that a request is judged by.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub(crate) struct Rules {
     pub(crate) content: ContentRules,
     pub(crate) types_mode: Mode,
     pub(crate) contract: ContractRules,
+    pub(crate) responses: ResponseRules,
     pub(crate) body: BodyRules,
     /// What a refusal of a coding says is taken instead (RFC 9110 §12.5.3).
     pub(crate) accept_encoding: HeaderValue,
@@ -71,6 +73,7 @@ impl Rules {
             },
             types_mode: policy.content.types_mode,
             contract: ContractRules::compile(policy),
+            responses: ResponseRules::compile(&policy.contract),
             body: BodyRules {
                 mode: policy.content.mode,
                 max: policy.content.max_body,

@@ -82,6 +82,8 @@ stages! {
     Headers = "headers", "headers.mode";
     /// Errors tell the client nothing about the inside.
     Errors = "errors", "errors.mode";
+    /// Answers hold what the contract declares, and nothing that never leaves.
+    Responses = "responses", "contract.responses";
 }
 
 /// Evidence that a stage judged this very request and let it pass (or, in monitor mode, wrote down that it

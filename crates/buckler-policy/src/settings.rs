@@ -394,6 +394,12 @@ pub struct Contract {
     pub requests: Requests,
     /// What becomes of requests for what the document does not list.
     pub unlisted: Unlisted,
+    /// What becomes of answers that the document does not declare.
+    pub responses: Responses,
+    /// Names of members that leave in no JSON answer.
+    pub never_return: Vec<String>,
+    /// Bytes of a JSON answer that are held to be judged as a whole.
+    pub max_response: usize,
 }
 
 /// Routes that nothing protects.
@@ -460,6 +466,24 @@ pub enum Requests {
     Judged(Mode),
 }
 
+/// `contract.responses`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Responses {
+    /// As the app writes them.
+    Off,
+    /// Held to what the document declares.
+    Judged(ResponseRule, Mode),
+}
+
+/// What is done to an answer that the document does not declare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResponseRule {
+    /// It loses the members that are not declared.
+    Filter,
+    /// It is replaced.
+    Refuse,
+}
+
 /// `contract.unlisted_routes`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unlisted {
@@ -505,10 +529,10 @@ pub enum Stricter {
 impl Contract {
     /// Whether a document is of any use.
     pub fn is_used(&self) -> bool {
-        self.requests != Requests::Off
+        self.requests != Requests::Off || self.responses != Responses::Off
     }
 
-    /// Whether requests are to be held to what the app itself says.
+    /// Whether requests or answers are to be held to what the app itself says.
     pub fn asks_the_app(&self) -> bool {
         self.is_used() && matches!(self.source, None | Some(ContractSource::App))
     }

@@ -1,11 +1,13 @@
 //! The body of an answer on its way to the client; its end closes the exchange.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use buckler_engine::{Answering, Ending, Traffic};
+use buckler_engine::{Answering, Ending, Traffic, Unreadable};
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::BoxError;
@@ -29,7 +31,9 @@ pin_project_lite::pin_project! {
     enum Source<B> {
         App { #[pin] body: B },
         Rewritten { #[pin] body: B, kept: BytesMut, rewrite: Option<Rewrite>, overflow: Overflow },
-        Own { bytes: Option<Bytes> },
+        Filtered { #[pin] body: B, after: After },
+        Own { bytes: Option<Bytes>, trailers: Option<HeaderMap> },
+        Broken { error: Option<BoxError> },
     }
 }
 
@@ -37,6 +41,17 @@ pin_project_lite::pin_project! {
 enum Overflow {
     No,
     Yes,
+}
+
+/// What follows the last piece of a body that is filtered.
+#[derive(Debug)]
+enum After {
+    /// It has not come yet.
+    Pieces,
+    /// These.
+    Trailers(HeaderMap),
+    /// Nothing.
+    Nothing,
 }
 
 /// What is left to do when the body ends: once, and also if it is dropped before.
@@ -53,6 +68,17 @@ pub(crate) struct Pending {
     pub(crate) shared: Arc<Shared>,
     pub(crate) watch: Arc<Watch>,
     pub(crate) bytes_in: u64,
+}
+
+impl Closing {
+    /// Of an answer that has not begun to leave.
+    pub(crate) fn held(pending: Pending) -> Self {
+        Self { pending: Some(pending), bytes_out: 0, ending: Ending::CutOff }
+    }
+
+    pub(crate) fn pending(&mut self) -> Option<&mut Pending> {
+        self.pending.as_mut()
+    }
 }
 
 impl Drop for Closing {
@@ -80,7 +106,19 @@ fn ending_before(empty: bool, pending: Option<&Pending>) -> Ending {
 impl<B> AnswerBody<B> {
     pub(crate) fn own(bytes: Bytes, pending: Option<Pending>) -> Self {
         let ending = ending_before(bytes.is_empty(), pending.as_ref());
-        Self { source: Source::Own { bytes: Some(bytes) }, closing: Closing { pending, bytes_out: 0, ending } }
+        let source = Source::Own { bytes: Some(bytes), trailers: None };
+        Self { source, closing: Closing { pending, bytes_out: 0, ending } }
+    }
+
+    /// What was held, once it has been judged.
+    pub(crate) fn judged(bytes: Bytes, trailers: Option<HeaderMap>, mut closing: Closing) -> Self {
+        closing.ending = ending_before(bytes.is_empty() && trailers.is_none(), closing.pending.as_ref());
+        Self { source: Source::Own { bytes: Some(bytes), trailers }, closing }
+    }
+
+    /// What was held and broke off: nothing of it leaves.
+    pub(crate) fn broken(error: BoxError, closing: Closing) -> Self {
+        Self { source: Source::Broken { error: Some(error) }, closing }
     }
 }
 
@@ -88,6 +126,12 @@ impl<B: Body> AnswerBody<B> {
     pub(crate) fn app(body: B, pending: Pending) -> Self {
         let ending = ending_before(body.is_end_stream(), Some(&pending));
         Self { source: Source::App { body }, closing: Closing { pending: Some(pending), bytes_out: 0, ending } }
+    }
+
+    pub(crate) fn filtered(body: B, pending: Pending) -> Self {
+        let ending = ending_before(false, Some(&pending));
+        let source = Source::Filtered { body, after: After::Pieces };
+        Self { source, closing: Closing { pending: Some(pending), bytes_out: 0, ending } }
     }
 
     pub(crate) fn rewritten(body: B, rewrite: Rewrite, pending: Pending) -> Self {
@@ -110,11 +154,24 @@ where
         let (frame, over) = match this.source.project() {
             SourceProj::App { mut body } => {
                 let frame = ready!(body.as_mut().poll_frame(cx)).map(|frame| frame.map_err(Into::into));
+                if let (Some(Ok(frame)), Some(pending)) = (&frame, &mut this.closing.pending)
+                    && let Some(piece) = frame.data_ref()
+                {
+                    pending.answering.saw(piece);
+                }
                 // A body of known length is not asked again behind its last piece.
                 (frame, body.is_end_stream())
             }
-            SourceProj::Own { bytes } => {
-                (bytes.take().filter(|b| !b.is_empty()).map(|bytes| Ok(Frame::data(bytes))), true)
+            SourceProj::Own { bytes, trailers } => {
+                let data = bytes.take().filter(|b| !b.is_empty()).map(Frame::data);
+                let frame = data.or_else(|| trailers.take().map(Frame::trailers));
+                (frame.map(Ok), trailers.is_none())
+            }
+            SourceProj::Broken { error } => (error.take().map(Err), false),
+            SourceProj::Filtered { body, after } => {
+                let Some(pending) = &mut this.closing.pending else { return Poll::Ready(None) };
+                let frame = ready!(poll_filtered(body, after, &mut pending.answering, cx));
+                (frame, matches!(after, After::Nothing))
             }
             SourceProj::Rewritten { body, kept, rewrite, overflow } => {
                 let frame = ready!(poll_rewritten(body, kept, rewrite, overflow, cx));
@@ -137,18 +194,66 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::App { body } => body.is_end_stream(),
-            Source::Own { bytes } => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Source::Own { bytes, trailers } => bytes.as_ref().is_none_or(Bytes::is_empty) && trailers.is_none(),
             Source::Rewritten { rewrite, .. } => rewrite.is_none(),
+            Source::Filtered { after, .. } => matches!(after, After::Nothing),
+            Source::Broken { error } => error.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::App { body } => body.size_hint(),
-            Source::Own { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Source::Rewritten { .. } => SizeHint::new(),
+            Source::Own { bytes, .. } => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Source::Rewritten { .. } | Source::Filtered { .. } | Source::Broken { .. } => SizeHint::new(),
         }
     }
+}
+
+/// The next piece of what stays of a body.
+fn poll_filtered<B>(
+    mut body: Pin<&mut B>,
+    after: &mut After,
+    answering: &mut Answering,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    loop {
+        match std::mem::replace(after, After::Nothing) {
+            After::Trailers(trailers) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+            After::Nothing => return Poll::Ready(None),
+            After::Pieces => {}
+        }
+        *after = After::Pieces;
+        let (filtered, then) = match ready!(body.as_mut().poll_frame(cx)) {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(piece) => (judge(|| answering.filter(&piece)), After::Pieces),
+                Err(frame) => {
+                    let then = frame.into_trailers().map_or(After::Pieces, After::Trailers);
+                    (judge(|| answering.filter_end()), then)
+                }
+            },
+            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+            None => (judge(|| answering.filter_end()), After::Nothing),
+        };
+        *after = then;
+        match filtered {
+            Ok(bytes) if bytes.is_empty() => {}
+            Ok(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Err(error) => {
+                *after = After::Nothing;
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+    }
+}
+
+/// A panic of the engine ends an answer as what cannot be read does.
+fn judge(judge: impl FnOnce() -> Result<Bytes, Unreadable>) -> Result<Bytes, BoxError> {
+    catch_unwind(AssertUnwindSafe(judge)).unwrap_or(Err(Unreadable)).map_err(Into::into)
 }
 
 /// Keeps the whole body, up to what the rewrite takes, then gives out what it becomes.

@@ -16,9 +16,10 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::BoxError;
-use crate::answer_body::{AnswerBody, Pending};
+use crate::answer_body::{AnswerBody, Closing, Pending};
 use crate::fault::Fault;
 use crate::head::speak_of;
+use crate::held_answer::HeldAnswer;
 use crate::judge::Watch;
 use crate::layer::{Shared, answer};
 use crate::request_body::{Holding, RequestBody};
@@ -42,7 +43,7 @@ impl Waiting {
     }
 
     /// Ends with what the body's reader found, or else with what the inner service said.
-    pub(crate) fn end<R>(&mut self, answered: Result<Response<R>, BoxError>) -> Response<AnswerBody<R>>
+    pub(crate) fn end<R>(&mut self, answered: Result<Response<R>, BoxError>) -> Answer<R>
     where
         R: Body<Data = Bytes>,
         R::Error: Into<BoxError>,
@@ -50,20 +51,24 @@ impl Waiting {
         let watched = self.watch.take();
         let traffic = Traffic { bytes_in: watched.seen, bytes_out: 0 };
         // Taken once: `poll` is never called again behind a result.
-        let Some(mut exchange) = self.exchange.take() else { return self.broken() };
+        let Some(mut exchange) = self.exchange.take() else { return Answer::Ready(self.broken()) };
         if let Some(inspector) = watched.inspector {
             exchange.learn(inspector);
         }
         let shared = Arc::clone(&self.shared);
         if let Some(finding) = watched.refused {
-            return answer(&shared, exchange.refuse(finding, traffic, shared.now()), self.version);
+            let ended = exchange.refuse(finding, traffic, shared.now());
+            return Answer::Ready(answer(&shared, ended, self.version));
         }
         let answered = match watched.fault {
             Some(fault) => Err(fault.into()),
             None => answered.map_err(|error| Reason::from(Fault::of(&error))),
         };
         match answered {
-            Err(reason) => answer(&shared, exchange.fail(reason, traffic, shared.now()), self.version),
+            Err(reason) => {
+                let ended = exchange.fail(reason, traffic, shared.now());
+                Answer::Ready(answer(&shared, ended, self.version))
+            }
             Ok(response) => self.pass_on(exchange, response, traffic.bytes_in),
         }
     }
@@ -75,13 +80,14 @@ impl Waiting {
         answer(&self.shared, ended, self.version)
     }
 
-    fn pass_on<R>(&self, exchange: Exchange, response: Response<R>, bytes_in: u64) -> Response<AnswerBody<R>>
+    fn pass_on<R>(&self, exchange: Exchange, response: Response<R>, bytes_in: u64) -> Answer<R>
     where
         R: Body<Data = Bytes>,
     {
         let (mut parts, body) = response.into_parts();
         let judged = catch_unwind(AssertUnwindSafe(|| exchange.answer(parts.status, &parts.headers)));
-        let Ok((plan, answering)) = judged else { return self.broken() };
+        let Ok((plan, answering)) = judged else { return Answer::Ready(self.broken()) };
+        parts.status = plan.status;
         for name in &plan.remove {
             parts.headers.remove(name);
         }
@@ -94,9 +100,19 @@ impl Waiting {
             BodyAction::Pass => AnswerBody::app(body, pending),
             BodyAction::Replace(bytes) => AnswerBody::own(bytes, Some(pending)),
             BodyAction::Rewrite(rewrite) => AnswerBody::rewritten(body, rewrite, pending),
+            BodyAction::Filter => AnswerBody::filtered(body, pending),
+            BodyAction::Hold(max) => return Answer::Held(HeldAnswer::new(body, parts, Closing::held(pending), max)),
         };
-        Response::from_parts(parts, body)
+        Answer::Ready(Response::from_parts(parts, body))
     }
+}
+
+/// What an exchange was answered with.
+pub(crate) enum Answer<R> {
+    /// This.
+    Ready(Response<AnswerBody<R>>),
+    /// What is not to leave before it has been judged.
+    Held(HeldAnswer<R>),
 }
 
 impl Drop for Waiting {
@@ -118,7 +134,7 @@ pin_project_lite::pin_project! {
         S: Service<Request<RequestBody<B>>, Response = Response<R>>,
     {
         #[pin]
-        state: State<S, B, S::Future>,
+        state: State<S, B, S::Future, R>,
         waiting: Option<Waiting>,
         ready: Option<Response<AnswerBody<R>>>,
     }
@@ -126,10 +142,11 @@ pin_project_lite::pin_project! {
 
 pin_project_lite::pin_project! {
     #[project = StateProj]
-    enum State<S, B, F> {
+    enum State<S, B, F, R> {
         Ready,
         Holding { #[pin] holding: Holding<B>, parts: Option<request::Parts>, inner: S },
         Calling { #[pin] future: F },
+        Judging { #[pin] answer: HeldAnswer<R> },
     }
 }
 
@@ -148,6 +165,13 @@ where
 {
     pub(crate) fn ready(response: Response<AnswerBody<R>>) -> Self {
         Self { state: State::Ready, waiting: None, ready: Some(response) }
+    }
+
+    pub(crate) fn answered(answer: Answer<R>) -> Self {
+        match answer {
+            Answer::Ready(response) => Self::ready(response),
+            Answer::Held(answer) => Self { state: State::Judging { answer }, waiting: None, ready: None },
+        }
     }
 
     pub(crate) fn calling(future: S::Future, waiting: Waiting) -> Self {
@@ -183,6 +207,7 @@ where
                     Ok(answered) => break ready!(answered).map_err(Into::into),
                     Err(_panic) => break Err(Fault::Broken.into()),
                 },
+                StateProj::Judging { answer } => return answer.poll_judged(cx).map(Ok),
                 StateProj::Holding { holding, parts, inner } => match (ready!(holding.poll_held(cx)), parts.take()) {
                     (Ok((body, edited)), Some(mut parts)) => {
                         if let Some(edited) = edited {
@@ -205,6 +230,15 @@ where
         if answered.is_err() {
             this.state.set(State::Ready);
         }
-        Poll::Ready(Ok(waiting.end(answered)))
+        match waiting.end(answered) {
+            Answer::Ready(response) => Poll::Ready(Ok(response)),
+            Answer::Held(answer) => {
+                this.state.set(State::Judging { answer });
+                match this.state.as_mut().project() {
+                    StateProj::Judging { answer } => answer.poll_judged(cx).map(Ok),
+                    StateProj::Ready | StateProj::Calling { .. } | StateProj::Holding { .. } => Poll::Pending,
+                }
+            }
+        }
     }
 }

@@ -229,7 +229,7 @@ impl<S> Buckler<S> {
                 let request = Request::from_parts(parts, RequestBody::stream(body, judge));
                 match catch_unwind(AssertUnwindSafe(|| self.inner.call(request))) {
                     Ok(future) => ResponseFuture::calling(future, waiting),
-                    Err(_panic) => ResponseFuture::ready(waiting.end(Err(Fault::Broken.into()))),
+                    Err(_panic) => ResponseFuture::answered(waiting.end(Err(Fault::Broken.into()))),
                 }
             }
             BodyPlan::Hold => {

@@ -44,6 +44,7 @@ mod answer_body;
 mod fault;
 mod future;
 mod head;
+mod held_answer;
 mod judge;
 mod layer;
 mod nonce;

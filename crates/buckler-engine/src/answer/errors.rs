@@ -114,19 +114,19 @@ impl Rewrite {
     ///
     /// What is neither a JSON object nor an array is replaced: it cannot be searched.
     pub fn apply(self, body: Option<&[u8]>) -> Bytes {
-        let body = body.and_then(|body| expand(self.codings, body));
+        let body = body.and_then(|body| expand(self.codings, body, MAX_REWRITTEN));
         let rewritten = body.and_then(|body| rewrite(&body, self.request_id.as_str()));
         rewritten.map_or_else(|| replacement(&self.request_id), Bytes::from)
     }
 }
 
-/// The body without its codings.
-fn expand(codings: Codings, body: &[u8]) -> Option<Cow<'_, [u8]>> {
+/// The body without its codings, if it is no longer than that.
+pub(crate) fn expand(codings: Codings, body: &[u8], most: usize) -> Option<Cow<'_, [u8]>> {
     if codings.is_none() {
         return Some(Cow::Borrowed(body));
     }
     // What the app has compressed is no bomb, however well it compresses.
-    let limits = ExpandLimits { expanded: MAX_REWRITTEN as u64, ratio: u32::MAX };
+    let limits = ExpandLimits { expanded: most as u64, ratio: u32::MAX };
     let mut expander = Expander::new(codings, limits);
     let mut plain = Vec::new();
     let mut keep = |part: &[u8]| {

@@ -61,6 +61,8 @@ pub struct AnswerPlan {
     pub remove: Vec<HeaderName>,
     /// These are added, once each.
     pub add: FieldList,
+    /// The status to send.
+    pub status: StatusCode,
     /// What becomes of the body.
     pub body: AnswerBody,
 }
@@ -74,6 +76,24 @@ pub enum AnswerBody {
     Replace(Bytes),
     /// Kept whole and handed to [`Rewrite::apply`], whose result is sent.
     Rewrite(Rewrite),
+    /// Kept whole, up to so many bytes, before anything is sent, and handed to
+    /// [`Answering::judge`](crate::Answering::judge).
+    Hold(usize),
+    /// Each piece is handed to [`Answering::filter`](crate::Answering::filter), and what that gives is sent.
+    Filter,
+}
+
+/// What an answer that was held becomes, where it does not go as it came.
+#[derive(Debug)]
+pub struct Changed {
+    /// The status to send.
+    pub status: StatusCode,
+    /// Every line of these goes.
+    pub remove: Vec<HeaderName>,
+    /// These are added, once each.
+    pub add: FieldList,
+    /// The body, whose length the host says.
+    pub body: Bytes,
 }
 
 pub use errors::Rewrite;

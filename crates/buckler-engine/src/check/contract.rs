@@ -37,11 +37,13 @@ pub(crate) struct Verdict {
     pub(crate) mode: Mode,
     /// By what is only written down.
     pub(crate) stricter: Result<(), Violation>,
+    /// The operations that are asked for by path and method, whatever else is wrong: one of them answers.
+    pub(crate) asked: Matched,
 }
 
 impl Verdict {
     fn unjudged(mode: Mode) -> Self {
-        Self { listing: Listing::Unjudged, held: Ok(Matched::new()), mode, stricter: Ok(()) }
+        Self { listing: Listing::Unjudged, held: Ok(Matched::new()), mode, stricter: Ok(()), asked: Matched::new() }
     }
 
     fn refused(mode: Mode, violation: Violation) -> Self {
@@ -62,14 +64,19 @@ pub(crate) fn check(rules: &ContractRules, head: &Head<'_>, target: &Target<'_>,
             return Verdict::refused(Mode::Enforce, violation);
         }
         ContractRules::Judged(mode, compiled) => (*mode, compiled),
+        ContractRules::Answers(compiled) => (Mode::Monitor, compiled),
     };
     // The handshake of a WebSocket is a GET that no document lists.
     if is_websocket(head) {
         return Verdict::unjudged(mode);
     }
-    match Asked::of(head, target) {
-        Some(asked) => judge(mode, compiled, head, &asked, announced),
-        None => Verdict::unjudged(mode),
+    match (Asked::of(head, target), rules) {
+        (None, _) => Verdict::unjudged(mode),
+        (Some(asked), ContractRules::Answers(_)) => {
+            let asked = operations(head.method(), &found(compiled, head, &asked)).map(|(at, _)| at).collect();
+            Verdict { asked, ..Verdict::unjudged(mode) }
+        }
+        (Some(asked), _) => judge(mode, compiled, head, &asked, announced),
     }
 }
 
@@ -113,15 +120,8 @@ fn is_websocket(head: &Head<'_>) -> bool {
 }
 
 fn judge(mode: Mode, compiled: &Compiled, head: &Head<'_>, asked: &Asked, announced: &Announced<'_>) -> Verdict {
-    let document = &compiled.held.document;
     let root_path = std::str::from_utf8(head.root_path()).unwrap_or_default();
-    let mut found = Vec::new();
-    for path in asked.paths(root_path, &document.base_paths) {
-        found = document.candidates(path);
-        if !found.is_empty() {
-            break;
-        }
-    }
+    let found = found(compiled, head, asked);
     if found.is_empty() {
         if is_redirected(compiled, asked, root_path) {
             return Verdict::unjudged(mode);
@@ -133,13 +133,7 @@ fn judge(mode: Mode, compiled: &Compiled, head: &Head<'_>, asked: &Asked, announ
         .unlisted();
     }
     let method = head.method();
-    let asked_for: Vec<(At, &Found<'_, '_>)> = found
-        .iter()
-        .filter_map(|found| {
-            let operation = found.route.operations.iter().position(|operation| operation.method == method)?;
-            Some((At { route: found.at, operation }, found))
-        })
-        .collect();
+    let asked_for: Vec<(At, &Found<'_, '_>)> = operations(method, &found).collect();
     let Some((first, _)) = asked_for.first() else {
         if matches!(method, "HEAD" | "OPTIONS") {
             return Verdict::unjudged(mode);
@@ -153,19 +147,39 @@ fn judge(mode: Mode, compiled: &Compiled, head: &Head<'_>, asked: &Asked, announ
     // Of templates that overlap, the one that comes first, as the app's router would take it.
     let listing = Listing::Operation(*first);
     let by = |reading: &ReadDocument| taken(reading, &asked_for, asked, head, announced);
+    let all: Matched = asked_for.iter().map(|(at, _)| *at).collect();
     let mode = compiled.mode_of(mode, asked_for.iter().map(|(at, _)| *at));
     let Some(stricter) = &compiled.stricter else {
-        return Verdict { listing, held: by(&compiled.held), mode, stricter: Ok(()) };
+        return Verdict { listing, held: by(&compiled.held), mode, stricter: Ok(()), asked: all };
     };
     match (by(stricter), asked_for.len()) {
         // What the stricter reading takes, the other takes, too.
-        (Ok(matched), 1) => Verdict { listing, held: Ok(matched), mode, stricter: Ok(()) },
+        (Ok(matched), 1) => Verdict { listing, held: Ok(matched), mode, stricter: Ok(()), asked: all },
         (stricter, _) => {
             let held = by(&compiled.held);
             let stricter = if held.is_ok() { stricter.map(drop) } else { Ok(()) };
-            Verdict { listing, held, mode, stricter }
+            Verdict { listing, held, mode, stricter, asked: all }
         }
     }
+}
+
+/// The routes that the path belongs to.
+fn found<'c, 'p>(compiled: &'c Compiled, head: &'p Head<'_>, asked: &'p Asked) -> Vec<Found<'c, 'p>>
+where
+    'c: 'p,
+{
+    let document = &compiled.held.document;
+    let root_path = std::str::from_utf8(head.root_path()).unwrap_or_default();
+    let mut paths = asked.paths(root_path, &document.base_paths).map(|path| document.candidates(path));
+    paths.find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+/// The operations of these routes that have the method.
+fn operations<'f, 'c, 'p>(method: &str, found: &'f [Found<'c, 'p>]) -> impl Iterator<Item = (At, &'f Found<'c, 'p>)> {
+    found.iter().filter_map(move |found| {
+        let operation = found.route.operations.iter().position(|operation| operation.method == method)?;
+        Some((At { route: found.at, operation }, found))
+    })
 }
 
 /// The operations that take the request.

@@ -27,19 +27,21 @@ mod tests;
 
 use std::sync::Arc;
 
-use buckler_policy::settings::{Mode, Policy, Requests, Stricter, StripInput, UnknownFields, Unlisted};
-use buckler_schema::{Contract, First, Limits, Names, Operation, Reading, Types};
+use buckler_policy::settings::{Mode, Policy, Requests, Responses, Stricter, StripInput, UnknownFields, Unlisted};
+use buckler_schema::{Contract, First, Limits, Names, Operation, Outline, Reading, Types};
 use smallvec::SmallVec;
 
 use edits::Edits;
 
-/// What requests are held to.
+/// What requests, and the answers to them, are held to.
 #[derive(Debug)]
 pub(crate) enum ContractRules {
     /// Nothing: switched off, or there is nothing to hold them to and nobody said that there must be.
     Off(WhyOff),
     /// A document.
     Judged(Mode, Arc<Compiled>),
+    /// A document that only answers are held to.
+    Answers(Arc<Compiled>),
     /// The policy wants a document and there is none that can be used: nothing can be decided, so nothing passes.
     Undecidable(String),
 }
@@ -65,6 +67,8 @@ pub(crate) struct Compiled {
     /// What becomes of bodies.
     pub(crate) edits: Option<Edits>,
     pub(crate) precedence: Precedence,
+    /// Which members answers have, where they are held to that.
+    pub(crate) outline: Option<Arc<Outline>>,
 }
 
 /// Who refuses a request where something of the app would have answered it first.
@@ -106,34 +110,38 @@ impl ReadDocument {
 impl ContractRules {
     pub(crate) fn compile(policy: &Policy) -> Self {
         let requests = policy.contract.requests;
-        let mode = match requests {
-            Requests::Off => return Self::Off(WhyOff::Policy),
-            Requests::Unnoticed => Mode::Enforce,
-            Requests::Judged(mode) => mode,
+        let judged = match requests {
+            Requests::Off if policy.contract.responses == Responses::Off => return Self::Off(WhyOff::Policy),
+            Requests::Off => None,
+            Requests::Unnoticed => Some(Mode::Enforce),
+            Requests::Judged(mode) => Some(mode),
         };
         // Whoever asks for no enforcing by name has an app that goes on as it did.
-        let is_wanted = requests == Requests::Judged(Mode::Enforce);
+        let is_wanted = requests == Requests::Judged(Mode::Enforce)
+            || matches!(policy.contract.responses, Responses::Judged(_, Mode::Enforce));
         let Some(document) = &policy.contract.document else {
             let fault = policy.contract.document_fault.as_ref().map(|why| format!("the app fails to make it: {why}"));
             return match fault {
                 fault if is_wanted => {
-                    Self::Undecidable(fault.unwrap_or_else(|| "there is no document to hold requests to".to_owned()))
+                    let none = || "there is no document to hold requests and answers to".to_owned();
+                    Self::Undecidable(fault.unwrap_or_else(none))
                 }
                 Some(fault) => Self::Off(WhyOff::Refused(fault)),
                 None => Self::Off(WhyOff::NoDocument),
             };
         };
-        match Compiled::new(document.as_bytes(), policy) {
-            Ok(compiled) => Self::Judged(mode, Arc::new(compiled)),
-            Err(refused) if is_wanted => Self::Undecidable(refused),
-            Err(refused) => Self::Off(WhyOff::Refused(refused)),
+        match (Compiled::new(document.as_bytes(), policy), judged) {
+            (Ok(compiled), Some(mode)) => Self::Judged(mode, Arc::new(compiled)),
+            (Ok(compiled), None) => Self::Answers(Arc::new(compiled)),
+            (Err(refused), _) if is_wanted => Self::Undecidable(refused),
+            (Err(refused), _) => Self::Off(WhyOff::Refused(refused)),
         }
     }
 
     /// The document that requests are held to.
     pub(crate) fn document(&self) -> Option<&Contract> {
         match self {
-            Self::Judged(_, compiled) => Some(&compiled.held.document),
+            Self::Judged(_, compiled) | Self::Answers(compiled) => Some(&compiled.held.document),
             Self::Off(_) | Self::Undecidable(_) => None,
         }
     }
@@ -142,7 +150,15 @@ impl ContractRules {
     pub(crate) fn fault(&self) -> Option<&str> {
         match self {
             Self::Undecidable(why) | Self::Off(WhyOff::Refused(why)) => Some(why),
-            Self::Off(_) | Self::Judged(..) => None,
+            Self::Off(_) | Self::Judged(..) | Self::Answers(_) => None,
+        }
+    }
+
+    /// The document that is in use.
+    pub(crate) fn compiled(&self) -> Option<&Arc<Compiled>> {
+        match self {
+            Self::Judged(_, compiled) | Self::Answers(compiled) => Some(compiled),
+            Self::Off(_) | Self::Undecidable(_) => None,
         }
     }
 }
@@ -163,7 +179,12 @@ impl Compiled {
             Requests::Unnoticed => Precedence::TheApps,
             Requests::Off | Requests::Judged(_) => Precedence::Ours,
         };
-        Ok(Self { held, stricter, unlisted: policy.contract.unlisted, edits, precedence })
+        let outline = (policy.contract.responses != Responses::Off).then(|| {
+            let operations = held.document.routes.iter().flat_map(|route| &route.operations);
+            let media = operations.flat_map(|operation| &operation.responses).flat_map(|response| &response.media);
+            Arc::new(held.document.outline(media.filter_map(|media| media.schema), &Limits::default()))
+        });
+        Ok(Self { held, stricter, unlisted: policy.contract.unlisted, edits, precedence, outline })
     }
 
     /// Whether what breaks some of these operations is refused, where `mode` is that of all.

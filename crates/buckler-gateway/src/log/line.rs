@@ -121,6 +121,13 @@ pub(super) fn note(note: Note) -> String {
         Note::StringsTrimmed => "strings of the body trimmed".to_owned(),
         Note::FieldsWouldBeStripped => "monitored: undeclared members would be taken out of the body".to_owned(),
         Note::StringsWouldBeTrimmed => "monitored: strings of the body would be trimmed".to_owned(),
+        Note::NeverReturned => "members that never leave taken out of the answer".to_owned(),
+        Note::WouldNotBeReturned => "monitored: members that never leave would be taken out of the answer".to_owned(),
+        Note::AnswerStripped => "undeclared members taken out of the answer".to_owned(),
+        Note::AnswerWouldBeStripped => "monitored: undeclared members would be taken out of the answer".to_owned(),
+        Note::UndeclaredStatus => "the contract does not declare the answer's status".to_owned(),
+        Note::UndeclaredMediaType => "the contract does not declare the answer's media type".to_owned(),
+        Note::ResponseUnjudged => "the answer was not looked into: a part, or too long to be monitored".to_owned(),
         _ => "noted".to_owned(),
     }
 }

@@ -6,23 +6,37 @@ use std::time::Duration;
 use super::{Section, section_mode};
 use crate::diagnostic::Code;
 use crate::document_url::{DocumentUrl, Transport, UrlFault};
-use crate::grammar::{Complaint, DurationBetween, List, OneOf, OrOff, PATH, SilencedFinding, Written};
+use crate::grammar::{Complaint, DurationBetween, List, OneOf, OrOff, PATH, SilencedFinding, Size, Written};
 use crate::key::{About, Key, Preset};
 use crate::provenance::Origin;
 use crate::reader::{Read, Reader};
-use crate::settings::{Contract, ContractSource, Coverage, Docs, Mode, Requests, Unlisted};
+use crate::settings::{Contract, ContractSource, Coverage, Docs, Mode, Requests, ResponseRule, Responses, Unlisted};
 use crate::sources::Host;
 
 pub(crate) static SECTION: Section = Section {
     path: "contract",
-    doc: "What the app tells about itself in its OpenAPI document: who may read it, what requests are held to \
-          it, and what has to hold of its routes. `buckler contract` prints it whatever stands here.",
-    keys: &[&MODE, &DOCS, &DOCS_PATHS, &SOURCE, &REFRESH, &REQUESTS, &UNLISTED, &COVERAGE, &SILENCE],
+    doc: "What the app tells about itself in its OpenAPI document: who may read it, what requests and answers are held \
+          to it, and what has to hold of its routes. `buckler contract` prints it whatever stands here.",
+    keys: &[
+        &MODE,
+        &DOCS,
+        &DOCS_PATHS,
+        &SOURCE,
+        &REFRESH,
+        &REQUESTS,
+        &UNLISTED,
+        &RESPONSES,
+        &NEVER_RETURN,
+        &MAX_RESPONSE,
+        &COVERAGE,
+        &SILENCE,
+    ],
 };
 
 pub(crate) static MODE: Key<OneOf<Mode>> = section_mode(
     "contract.mode",
-    "Whether what this section refuses, closed docs and what `requests` enforces, is refused or recorded.",
+    "Whether what this section refuses or takes away (closed docs, what `requests` and `responses` enforce, what \
+     `never_return` names) is refused or recorded.",
 );
 
 /// What is written, before the environment decides.
@@ -219,6 +233,83 @@ fn check_url(reader: &mut Reader, url: &DocumentUrl) {
     }
 }
 
+pub(crate) static RESPONSES: Key<OneOf<Responses>> = Key {
+    about: About {
+        path: "contract.responses",
+        doc: "What becomes of an answer that the contract does not declare. `filter` takes the members out of JSON that \
+              no schema names, at every depth, and records a successful status or a media type that is not declared; \
+              `enforce` answers 500 instead, also where a value breaks its schema; `monitor` records what `filter` would \
+              take out; `off` leaves answers as they are. An object whose schema names no members is left alone, as are \
+              errors (4xx, 5xx) of a status that is not declared, event streams, lines of JSON, parts (206) and answers \
+              without a body.",
+        preset: Preset::Always("\"monitor\""),
+        why: "an app may answer more than it declares, and its clients may read it; the log says what filtering would \
+              take away",
+        example: "\"filter\"",
+        aliases: &["response", "answers", "filter", "response_model"],
+    },
+    grammar: OneOf {
+        words: &[
+            ("filter", Responses::Judged(ResponseRule::Filter, Mode::Enforce)),
+            ("enforce", Responses::Judged(ResponseRule::Refuse, Mode::Enforce)),
+            ("monitor", Responses::Judged(ResponseRule::Filter, Mode::Monitor)),
+            ("off", Responses::Off),
+        ],
+    },
+};
+
+pub(crate) static NEVER_RETURN: Key<List<Written<String>>> = Key {
+    about: About {
+        path: "contract.never_return",
+        doc: "Members that are taken out of every JSON answer, at any depth, declared or not and whatever `responses` \
+              says. Written in words (`hashed_password`, `hashed-password` or `hashedPassword`), each stands for all \
+              three spellings, without regard to case. What is JSON by its type and cannot be read does not leave where \
+              it may hold one. Event streams, lines of JSON, parts (206) and files that the server sends by itself are \
+              not looked into.",
+        preset: Preset::Always("[\"hashed_password\", \"password_hash\"]"),
+        why: "no client of a correct app needs the hash of a password, and one that is sent by mistake can be attacked \
+              offline",
+        example: "[\"hashed_password\", \"password\", \"secret\"]",
+        aliases: &["secrets", "hidden_fields", "exclude", "response_exclude", "redact"],
+    },
+    grammar: List {
+        item: Written { what: "a name of a member", words: "a name such as `\"hashed_password\"`", read: member },
+        not_empty: None,
+    },
+};
+
+/// Bytes of the longest name that never leaves.
+const LONGEST_MEMBER: usize = 100;
+
+fn member(text: &str) -> Result<String, Complaint> {
+    if text.is_empty()
+        || text.len() > LONGEST_MEMBER
+        || text.chars().any(|c| c.is_control() || matches!(c, '"' | '\\' | '/'))
+    {
+        return Err(Complaint::new(format!(
+            "a name has 1 to {LONGEST_MEMBER} bytes, and no control characters, quotes or slashes"
+        )));
+    }
+    if text.bytes().all(|byte| matches!(byte, b'_' | b'-')) {
+        return Err(Complaint::new("a name has more than `_` and `-`"));
+    }
+    Ok(text.to_owned())
+}
+
+pub(crate) static MAX_RESPONSE: Key<Size> = Key {
+    about: About {
+        path: "contract.max_response",
+        doc: "Bytes of a JSON answer that are held to be judged as a whole, so that one that needs no change goes out as \
+              it came. A longer one, and one that does not announce its length, is filtered as it streams, without a \
+              length; `responses = \"enforce\"` answers 500 for what is longer, and monitoring does not judge it.",
+        preset: Preset::Always("\"1MiB\""),
+        why: "a page of a thousand records is below; each answer under way may take so much memory",
+        example: "\"4MiB\"",
+        aliases: &["response_limit", "max_answer", "response_buffer"],
+    },
+    grammar: Size { least: 1024, most: 1 << 30 },
+};
+
 pub(crate) fn read(reader: &mut Reader) -> Read<Contract> {
     let mode = reader.read_mode(&MODE);
     let docs = reader.read(&DOCS).map(|asked| match asked {
@@ -233,6 +324,9 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Contract> {
     let refresh = reader.read(&REFRESH);
     let requests = reader.read(&REQUESTS);
     let unlisted = reader.read_optional(&UNLISTED);
+    let responses = reader.read(&RESPONSES);
+    let never_return = reader.read(&NEVER_RETURN);
+    let max_response = reader.read(&MAX_RESPONSE);
     let source = source?;
     if let Some(ContractSource::Url(url)) = &source {
         check_url(reader, url);
@@ -257,6 +351,12 @@ pub(crate) fn read(reader: &mut Reader) -> Read<Contract> {
             asked => asked,
         },
         unlisted: unlisted?.unwrap_or(usual),
+        responses: match responses? {
+            Responses::Judged(rule, _) if mode? == Mode::Monitor => Responses::Judged(rule, Mode::Monitor),
+            asked => asked,
+        },
+        never_return: never_return?,
+        max_response: usize::try_from(max_response?).unwrap_or(usize::MAX),
         coverage: coverage?,
         silence: silence?,
     })

@@ -3,10 +3,8 @@
 //! Accepting such a key would be a control that is silently off, so each is refused by name.
 
 /// Sections and keys by path, with what they are for.
-pub(crate) const LATER: [(&str, &str); 19] = [
+pub(crate) const LATER: [(&str, &str); 17] = [
     ("bans", "temporary bans"),
-    ("contract.never_return", "fields that never leave"),
-    ("contract.responses", "enforcing the app's OpenAPI contract on answers"),
     ("csrf", "protection of cookies against cross-site requests"),
     ("headers.cookies", "hardening of the app's cookies"),
     ("identity", "accounts, tokens and access rules"),

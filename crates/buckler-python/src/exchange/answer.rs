@@ -2,15 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use buckler_engine::answer::{AnswerBody, AnswerFields, AnswerPlan};
-use buckler_engine::{Answering, Ended, Ending, Reason};
+use buckler_engine::answer::{AnswerBody, AnswerFields, AnswerPlan, Changed};
+use buckler_engine::{Answering, Ended, Ending, Reason, Unreadable};
+use bytes::Bytes;
 use http::{HeaderName, StatusCode};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
-use super::{Exchange, Over, State, Step, Trailers, both};
+use super::{Exchange, Held, Over, State, Step, Trailers, both};
 use crate::lines::{self, Lines, Made, Text};
 use crate::message::{self, copy, get, payload, truth, with_bytes};
 
@@ -40,8 +41,22 @@ impl Exchange {
         };
         let trailers = if truth(message, intern!(py, "trailers"))? { Trailers::Announced } else { Trailers::None };
         let start = copy(message)?;
+        if plan.status != status {
+            start.set_item(intern!(py, "status"), plan.status.as_u16())?;
+        }
         let edited = self.edited(py, lines, &fields, &plan)?;
         match plan.body {
+            AnswerBody::Hold(max) => {
+                start.set_item(intern!(py, "headers"), edited)?;
+                let held = Held { start: start.unbind(), trailers, kept: Vec::new(), max };
+                self.state = State::Holding { answering, held };
+                Ok(Step::Swallow)
+            }
+            AnswerBody::Filter => {
+                start.set_item(intern!(py, "headers"), edited)?;
+                self.state = State::Filtering { answering, trailers };
+                Ok(Step::Send(start))
+            }
             AnswerBody::Pass => {
                 start.set_item(intern!(py, "headers"), edited)?;
                 self.state = State::Answering { answering, trailers };
@@ -103,8 +118,13 @@ impl Exchange {
         let py = message.py();
         let more = truth(message, intern!(py, "more_body"))?;
         match &mut self.state {
-            State::Answering { trailers, .. } => {
+            State::Answering { trailers, answering } => {
                 let announced = *trailers;
+                if answering.watches()
+                    && let Some(body) = get(message, intern!(py, "body"))?
+                {
+                    with_bytes(&body, |piece| answering.saw(piece))?;
+                }
                 self.bytes_out += payload(message)?;
                 self.complete_unless(more || announced == Trailers::Announced);
                 Ok(Step::Pass)
@@ -122,8 +142,133 @@ impl Exchange {
                 }
                 if more { Ok(Step::Swallow) } else { self.rewritten(py) }
             }
+            State::Holding { held, .. } => {
+                let body = get(message, intern!(py, "body"))?;
+                let mut is_long = false;
+                if let Some(body) = body {
+                    with_bytes(&body, |piece| {
+                        is_long = held.kept.len() + piece.len() > held.max;
+                        if !is_long {
+                            held.kept.extend_from_slice(piece);
+                        }
+                    })?;
+                }
+                match (is_long, more) {
+                    (true, _) => self.judged(py, Extent::Beyond),
+                    (false, true) => Ok(Step::Swallow),
+                    (false, false) => self.judged(py, Extent::Whole),
+                }
+            }
+            State::Filtering { .. } => self.filtered(message, more),
             State::Waiting(_) | State::Open | State::Over(_) => Ok(self.otherwise()),
         }
+    }
+
+    /// A file that the server sends by itself, of which nothing is seen here. It lies ready as it is: nobody makes one
+    /// of a model by mistake.
+    pub(super) fn file<'py>(&mut self, message: &Bound<'py, PyAny>, more: bool) -> PyResult<Option<Step<'py>>> {
+        let py = message.py();
+        match self.take(Over::Replaced) {
+            State::Holding { answering, held } if !held.kept.is_empty() => {
+                self.state = State::Holding { answering, held };
+                self.judged(py, Extent::Beyond).map(Some)
+            }
+            State::Holding { mut answering, held } => {
+                answering.pass_unjudged();
+                self.state = State::Answering { answering, trailers: held.trailers };
+                self.complete_unless(more || held.trailers == Trailers::Announced);
+                Ok(Some(Step::Both(held.start.into_bound(py), copy(message)?)))
+            }
+            State::Filtering { mut answering, trailers } => {
+                answering.pass_unjudged();
+                self.state = State::Answering { answering, trailers };
+                Ok(None)
+            }
+            state => {
+                self.state = state;
+                Ok(None)
+            }
+        }
+    }
+
+    /// What an answer becomes that was held.
+    fn judged<'py>(&mut self, py: Python<'py>, extent: Extent) -> PyResult<Step<'py>> {
+        let State::Holding { mut answering, held } = self.take(Over::Replaced) else { return Ok(Step::Swallow) };
+        let Held { start, trailers, kept, .. } = held;
+        let start = start.into_bound(py);
+        let whole = (extent == Extent::Whole).then_some(&kept[..]);
+        let Ok(changed) = catch_unwind(AssertUnwindSafe(|| answering.judge(whole))) else {
+            self.close(answering, Ending::CutOff);
+            return Ok(both(self.broken(py)?.as_ref()));
+        };
+        if let Some(changed) = changed {
+            return self.changed(answering, &start, &changed);
+        }
+        self.bytes_out = kept.len() as u64;
+        let body = message::body(py, self.kind, &kept)?;
+        if trailers == Trailers::Announced {
+            self.state = State::Answering { answering, trailers };
+        } else {
+            self.close(answering, Ending::Complete);
+            self.state = State::Over(Over::Answered);
+        }
+        Ok(Step::Both(start, body))
+    }
+
+    /// What goes out in place of an answer that was held.
+    pub(super) fn changed<'py>(
+        &mut self,
+        answering: Answering,
+        start: &Bound<'py, PyDict>,
+        changed: &Changed,
+    ) -> PyResult<Step<'py>> {
+        let py = start.py();
+        start.set_item(intern!(py, "status"), changed.status.as_u16())?;
+        start.set_item(intern!(py, "trailers"), false)?;
+        if let Some(list) = start.get_item(intern!(py, "headers"))? {
+            let goes =
+                |name: &[u8]| changed.remove.iter().any(|gone| name.eq_ignore_ascii_case(gone.as_str().as_bytes()));
+            let lines = Lines::of(&list)?;
+            let texts = lines.texts().unwrap_or_default();
+            let kept = lines.iter().zip(&texts).filter(|(_, (name, _))| !goes(name));
+            let mut edited: Made<'_> = kept.map(|(line, _)| line.clone()).collect();
+            self.host.judge().ready.lines(py, &changed.add, &mut edited)?;
+            let edited = PyList::new(py, edited)?;
+            edited.append(lines::length(py, changed.body.len())?)?;
+            start.set_item(intern!(py, "headers"), edited)?;
+        }
+        self.bytes_out = changed.body.len() as u64;
+        self.close(answering, Ending::Complete);
+        Ok(Step::Both(start.clone(), message::body(py, self.kind, &changed.body)?))
+    }
+
+    /// What stays of a piece of an answer.
+    fn filtered<'py>(&mut self, message: &Bound<'py, PyAny>, more: bool) -> PyResult<Step<'py>> {
+        let py = message.py();
+        let State::Filtering { mut answering, trailers } = self.take(Over::Replaced) else { return Ok(Step::Swallow) };
+        let mut out = Vec::new();
+        let mut read = Ok(());
+        if let Some(body) = get(message, intern!(py, "body"))? {
+            with_bytes(&body, |piece| read = judge(|| answering.filter(piece)).map(|bytes| out.extend(bytes)))?;
+        }
+        if read.is_ok() && !more {
+            read = judge(|| answering.filter_end()).map(|bytes| out.extend(bytes));
+        }
+        if let Err(unreadable) = read {
+            // The server ends the connection for an app that raises: so the client sees that it is not whole.
+            self.close(answering, Ending::CutOff);
+            return Err(PyRuntimeError::new_err(unreadable.to_string()));
+        }
+        self.bytes_out += out.len() as u64;
+        let edited = copy(message)?;
+        edited.set_item(intern!(py, "body"), PyBytes::new(py, &out))?;
+        if more {
+            self.state = State::Filtering { answering, trailers };
+        } else {
+            self.state = State::Answering { answering, trailers };
+            self.complete_unless(trailers == Trailers::Announced);
+        }
+        Ok(Step::Send(edited))
     }
 
     /// The server sends a file by itself: an ordinary answer is whole with that, one to be rewritten cannot be read.
@@ -202,6 +347,18 @@ impl Exchange {
         }
         self.otherwise()
     }
+}
+
+/// Whether all of a body was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    Beyond,
+}
+
+/// A panic of the engine ends an answer as what cannot be read does.
+fn judge(judge: impl FnOnce() -> Result<Bytes, Unreadable>) -> Result<Bytes, Unreadable> {
+    catch_unwind(AssertUnwindSafe(judge)).unwrap_or(Err(Unreadable))
 }
 
 fn lines_of<'py>(message: &Bound<'py, PyAny>) -> PyResult<Lines<'py>> {

@@ -33,10 +33,23 @@ enum State {
     Answering { answering: Answering, trailers: Trailers },
     /// A 422 of the app: nothing of it was sent, since its echo of the input is taken out first.
     Rewriting { answering: Answering, rewrite: Rewrite, start: Py<PyDict>, kept: Vec<u8>, overflow: bool },
+    /// An answer that nothing was sent of, since it is judged first.
+    Holding { answering: Answering, held: Held },
+    /// An answer that is edited on its way.
+    Filtering { answering: Answering, trailers: Trailers },
     /// A WebSocket is open: its messages pass.
     Open,
     /// Answered by the engine, or over: whatever else the app says reaches nobody.
     Over(Over),
+}
+
+/// What is kept of an answer.
+#[derive(Debug)]
+struct Held {
+    start: Py<PyDict>,
+    trailers: Trailers,
+    kept: Vec<u8>,
+    max: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,8 +175,15 @@ impl Exchange {
         let kind = message.get_item(intern!(py, "type"))?.cast_into::<PyString>()?;
         match kind.to_str()? {
             "http.response.start" | "websocket.http.response.start" => self.started(message),
-            "http.response.body" | "websocket.http.response.body" | "http.response.zerocopysend" => self.sent(message),
-            "http.response.pathsend" => self.ended_elsewhere(py),
+            "http.response.body" | "websocket.http.response.body" => self.sent(message),
+            "http.response.zerocopysend" => match self.file(message, truth(message, intern!(py, "more_body"))?)? {
+                Some(step) => Ok(step),
+                None => self.sent(message),
+            },
+            "http.response.pathsend" => match self.file(message, false)? {
+                Some(step) => Ok(step),
+                None => self.ended_elsewhere(py),
+            },
             "http.response.trailers" => {
                 let more = truth(message, intern!(py, "more_trailers"))?;
                 if matches!(self.state, State::Answering { .. }) {
@@ -191,6 +211,8 @@ impl Exchange {
             | State::Waiting(_)
             | State::Answering { .. }
             | State::Rewriting { .. }
+            | State::Holding { .. }
+            | State::Filtering { .. }
             | State::Open => Step::Pass,
         }
     }
@@ -265,6 +287,14 @@ impl Exchange {
         {
             return PyTuple::new(py, [start, body]);
         }
+        if matches!(self.state, State::Holding { .. })
+            && let State::Holding { mut answering, held } = self.take(Over::Replaced)
+        {
+            let changed = answering.fail();
+            if let Step::Both(start, body) = self.changed(answering, held.start.bind(py), &changed)? {
+                return PyTuple::new(py, [start, body]);
+            }
+        }
         let messages = self.fail(py, Reason::InternalError)?;
         self.cut_off(Over::Replaced);
         Ok(messages.unwrap_or_else(|| PyTuple::empty(py)))
@@ -310,7 +340,10 @@ impl Exchange {
     /// Ends an answer that has begun and will not come to its end.
     fn cut_off(&mut self, over: Over) {
         match self.take(over) {
-            State::Answering { answering, .. } | State::Rewriting { answering, .. } => {
+            State::Answering { answering, .. }
+            | State::Rewriting { answering, .. }
+            | State::Holding { answering, .. }
+            | State::Filtering { answering, .. } => {
                 self.close(answering, Ending::CutOff);
             }
             state @ (State::Waiting(_) | State::Open | State::Over(_)) => self.state = state,

@@ -85,7 +85,10 @@ impl Exchange {
                     State::Waiting(_) => {
                         self.reply(py, Over::Refused, |judging, traffic| judging.refuse(finding, traffic, now()))?
                     }
-                    State::Answering { answering, .. } | State::Rewriting { answering, .. } => {
+                    State::Answering { answering, .. }
+                    | State::Rewriting { answering, .. }
+                    | State::Holding { answering, .. }
+                    | State::Filtering { answering, .. } => {
                         answering.refuse(finding);
                         self.cut_off(Over::Refused);
                         None

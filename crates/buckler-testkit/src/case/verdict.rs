@@ -170,6 +170,13 @@ fn note(note: &Note) -> String {
         Note::StringsTrimmed => "strings_trimmed".to_owned(),
         Note::FieldsWouldBeStripped => "fields_would_be_stripped".to_owned(),
         Note::StringsWouldBeTrimmed => "strings_would_be_trimmed".to_owned(),
+        Note::NeverReturned => "never_returned".to_owned(),
+        Note::WouldNotBeReturned => "would_not_be_returned".to_owned(),
+        Note::AnswerStripped => "answer_stripped".to_owned(),
+        Note::AnswerWouldBeStripped => "answer_would_be_stripped".to_owned(),
+        Note::UndeclaredStatus => "undeclared_status".to_owned(),
+        Note::UndeclaredMediaType => "undeclared_media_type".to_owned(),
+        Note::ResponseUnjudged => "response_unjudged".to_owned(),
         other => format!("{other:?}"),
     }
 }

@@ -210,6 +210,13 @@ fn note(said: &str) -> String {
             "strings of the body trimmed" => "strings_trimmed",
             "monitored: undeclared members would be taken out of the body" => "fields_would_be_stripped",
             "monitored: strings of the body would be trimmed" => "strings_would_be_trimmed",
+            "members that never leave taken out of the answer" => "never_returned",
+            "monitored: members that never leave would be taken out of the answer" => "would_not_be_returned",
+            "undeclared members taken out of the answer" => "answer_stripped",
+            "monitored: undeclared members would be taken out of the answer" => "answer_would_be_stripped",
+            "the contract does not declare the answer's status" => "undeclared_status",
+            "the contract does not declare the answer's media type" => "undeclared_media_type",
+            "the answer was not looked into: a part, or too long to be monitored" => "response_unjudged",
             other => other,
         }
         .to_owned(),
