@@ -194,6 +194,11 @@ fn contract(text: &mut Text, material: &Material<'_>, coverage: &Coverage) {
         );
         text.comment("for unknown_fields and strict, too.");
         text.key("requests", &"enforce");
+        text.comment(
+            "What no response model names is taken out of answers. Clients that read more: write \"monitor\" and",
+        );
+        text.comment("look at the log first. `never_return` names what leaves in no answer at all.");
+        text.key("responses", &"filter");
     }
     text.gap();
     text.comment(&format!("As drafted: {}.", coverage.summary()));
