@@ -15,6 +15,7 @@ export PYTHONPATH=.cache/package
 if command -v h2load >/dev/null; then
     .venv/bin/python bench/app.py
     .cache/bench/bin/python bench/inprocess.py
+    .cache/bench/bin/python bench/contract.py
 else
     echo "h2load is missing, so the app was not measured (apt-get install nghttp2-client)" >&2
 fi
