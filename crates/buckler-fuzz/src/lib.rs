@@ -16,6 +16,7 @@ mod http;
 mod json;
 mod log;
 mod policy;
+mod response;
 mod wire;
 
 pub use answer::{answer_errors, answer_head};
@@ -29,4 +30,5 @@ pub use http::{authority, forwarding, head, media_type, origin, target};
 pub use json::json_scanner;
 pub use log::{redact_target, redact_text};
 pub use policy::policy_text;
+pub use response::response_filter;
 pub use wire::{frames, wire};

@@ -27,6 +27,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("policy_text", buckler_fuzz::policy_text),
     ("redact_target", buckler_fuzz::redact_target),
     ("redact_text", buckler_fuzz::redact_text),
+    ("response_filter", buckler_fuzz::response_filter),
     ("scope", buckler_fuzz::scope),
     ("target", buckler_fuzz::target),
     ("upstream_address", buckler_fuzz::upstream_address),
