@@ -199,6 +199,7 @@ fn contract(text: &mut Text, material: &Material<'_>, coverage: &Coverage) {
         );
         text.comment("look at the log first. `never_return` names what leaves in no answer at all.");
         text.key("responses", &"filter");
+        never_return(text, material);
     }
     text.gap();
     text.comment(&format!("As drafted: {}.", coverage.summary()));
@@ -233,6 +234,23 @@ fn contract(text: &mut Text, material: &Material<'_>, coverage: &Coverage) {
     text.proposal(&format!("route = {}", text::value(&route)));
     text.proposal("reason = \"why everybody may\"");
 }
+
+/// The names of secrets that the contract lets answers have: whether a client needs one, the app does not say.
+fn never_return(text: &mut Text, material: &Material<'_>) {
+    let fields = material.documents.operations(0).flat_map(|(_, _, asked)| &asked.secrets);
+    let names = fields.filter_map(|field| field.rsplit('.').next());
+    let mut never: Vec<&str> = NEVER_RETURN.to_vec();
+    never.extend(names);
+    never.sort_unstable();
+    never.dedup();
+    if never.len() > NEVER_RETURN.len() {
+        text.comment("Response models name these; clients that need none of them lose nothing:");
+        text.proposal(&format!("never_return = {}", text::value(&never)));
+    }
+}
+
+/// What `contract.never_return` holds by default.
+const NEVER_RETURN: [&str; 2] = ["hashed_password", "password_hash"];
 
 fn limits(text: &mut Text, carried: &Carried, coverage: &Coverage) {
     let is_guessed = coverage.findings.iter().any(|finding| finding.id == FindingId::UnlimitedSignIn);

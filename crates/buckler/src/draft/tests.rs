@@ -3,15 +3,13 @@ use serde_json::{Value, json};
 use super::*;
 
 fn draft(table: &Value) -> Draft {
+    drafted(table, &Documents::default())
+}
+
+fn drafted(table: &Value, documents: &Documents) -> Draft {
     let table: RouteTable = serde_json::from_value(table.clone()).unwrap();
-    let documents = Documents::default();
-    let material = Material {
-        target: Some("shop.main:app"),
-        app_dir: None,
-        from: "`shop.main:app`",
-        table: &table,
-        documents: &documents,
-    };
+    let material =
+        Material { target: Some("shop.main:app"), app_dir: None, from: "`shop.main:app`", table: &table, documents };
     Draft::of(&material).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
@@ -41,6 +39,23 @@ fn names_of_an_app_cannot_leave_their_place() {
         assert_eq!(keys(&drafted.policy), keys(&plain.policy), "{hostile:?}");
         assert!(drafted.policy.contains("B101"), "{}", drafted.policy);
     }
+}
+
+#[test]
+fn names_of_secrets_in_answers_are_proposed() {
+    // R41, R66
+    let table = json!({"applications": [{"at": "", "framework": "fastapi"}], "routes": []});
+    let proposal = |names: &[&str]| {
+        let members: Value = names.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect();
+        let answer = json!({"application/json": {"schema": {"type": "object", "properties": {"keys": {"properties": members}}}}});
+        let document =
+            json!({"openapi": "3.1.0", "paths": {"/": {"get": {"responses": {"200": {"content": answer}}}}}});
+        let policy = drafted(&table, &Documents::read([Ok(document.to_string().as_str())])).policy;
+        policy.lines().find(|line| line.starts_with("#never_return")).map(str::to_owned)
+    };
+    assert_eq!(proposal(&["hashed_password", "name"]), None);
+    let proposed = "#never_return = [\"api_key\", \"hashed_password\", \"password_hash\"]";
+    assert_eq!(proposal(&["api_key", "hashed_password"]).as_deref(), Some(proposed));
 }
 
 #[test]
