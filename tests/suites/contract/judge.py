@@ -31,8 +31,8 @@ from schemathesis.core.errors import SchemathesisError
 
 BASE = "http://localhost"
 
-DEFAULTS: dict[str, Any] = {"environment": "development", "errors__mode": "monitor"}
-"""But the app's own errors are to be seen."""
+DEFAULTS: dict[str, Any] = {"environment": "development"}
+"""As they come: whoever keeps the app's own 422 as it is keeps it for the app to answer."""
 
 ENFORCED = DEFAULTS | {"contract__requests": "enforce"}
 """Also where something of the app's own would have answered first."""
@@ -174,9 +174,13 @@ def is_app(answer: Response) -> bool:
     return answer.headers.get("content-type") != OURS
 
 
+UNREAD = ("error parsing the body", "Too many fields")
+"""What FastAPI says of a body that it could not read, the one mistake that it answers with 400."""
+
+
 def is_unread(answer: Response) -> bool:
-    """Whether FastAPI could not read the body, the one mistake that it answers with 400."""
-    return answer.status_code == 400 and "error parsing the body" in answer.text
+    """Whether FastAPI could not read the body."""
+    return answer.status_code == 400 and any(said in answer.text for said in UNREAD)
 
 
 def kind(body: object) -> str:
