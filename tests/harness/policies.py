@@ -37,7 +37,9 @@ ALWAYS = frozenset({"always"})
 """What is done in every mode."""
 UNNAMED = frozenset({"server.hosts unset"})
 """Outside development a warning says that every host passes."""
-EVERYWHERE = ALWAYS | {"content", "framing", "headers", "paths", "server"}
+EVERYWHERE = ALWAYS | {
+    *("content", "contract.never_return", "framing", "headers", "paths", "server"),
+}
 """What is enforced in each environment."""
 STRICT = EVERYWHERE | {"content.untyped", "errors.strip_input"}
 """What is enforced in each environment unless the policy says otherwise."""
