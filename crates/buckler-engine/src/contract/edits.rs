@@ -2,9 +2,10 @@
 //! and strings lose the white space at their ends (`content.trim`). What stays is byte for byte as it came.
 
 use buckler_inspect::json::{Edit, EditLimits, Edited, JsonEditor, JsonFault, Rules, Strings, Texts};
-use buckler_schema::{Contract, Limits, Member, Outline, OutlineAt, SchemaId};
-
 use buckler_policy::settings::{Content, Trim, UnknownFields};
+use buckler_schema::{Contract, Limits, Outline, SchemaId};
+
+use super::places::Places;
 
 /// What the policy has done to bodies.
 #[derive(Debug)]
@@ -14,9 +15,6 @@ pub(crate) struct Edits {
     strings: Strings,
     limits: EditLimits,
 }
-
-/// Where a value stands in what two operations name; templates may overlap, and what one of them names stays.
-type Places = [OutlineAt; 2];
 
 impl Edits {
     /// `None` where the policy asks for none.
@@ -47,24 +45,14 @@ impl Edits {
         text: &[u8],
         schemas: impl Iterator<Item = Option<SchemaId>>,
     ) -> Result<Option<(Vec<u8>, Edited)>, JsonFault> {
-        let undeclared = Undeclared { outline: self.members.as_ref(), root: self.root(schemas) };
+        let outline = self.members.as_ref();
+        let root = outline.map_or(Places::OPEN, |outline| Places::root(outline, schemas));
+        let undeclared = Undeclared { outline, root };
         let mut out = Vec::with_capacity(text.len());
         let mut editor = JsonEditor::new(undeclared, self.limits, Texts::One, self.strings);
         editor.push(text, &mut out)?;
         let (edited, _) = editor.finish()?;
         Ok((!edited.is_untouched()).then_some((out, edited)))
-    }
-
-    fn root(&self, mut schemas: impl Iterator<Item = Option<SchemaId>>) -> Places {
-        const OPEN: Places = [OutlineAt::OPEN; 2];
-        let Some(outline) = &self.members else { return OPEN };
-        let mut next = || schemas.next().map(|schema| schema.map_or(OutlineAt::OPEN, |schema| outline.root(schema)));
-        match (next(), next(), next()) {
-            (Some(one), None, _) => [one; 2],
-            (Some(one), Some(two), None) => [one, two],
-            // Of more than two, and of none, nothing is known.
-            _ => OPEN,
-        }
     }
 }
 
@@ -83,17 +71,11 @@ impl Rules for Undeclared<'_> {
 
     fn member(&mut self, at: Places, name: &str) -> Edit<Places> {
         let Some(outline) = self.outline else { return Edit::Keep(at) };
-        match at.map(|at| outline.member(at, name)) {
-            [Member::Declared(one), Member::Declared(two)] => Edit::Keep([one, two]),
-            [Member::Declared(one), Member::Undeclared] | [Member::Undeclared, Member::Declared(one)] => {
-                Edit::Keep([one; 2])
-            }
-            [Member::Undeclared, Member::Undeclared] => Edit::Remove,
-        }
+        at.member(outline, name).map_or(Edit::Remove, Edit::Keep)
     }
 
     fn item(&self, at: Places, index: usize) -> Places {
-        self.outline.map_or(at, |outline| at.map(|at| outline.item(at, index)))
+        self.outline.map_or(at, |outline| at.item(outline, index))
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `body` | a body, kept until its end: JSON, or a form |
 //! | `form` | the fields of a form against their schemas |
 //! | `edits` | what becomes of a JSON body before the app sees it |
+//! | `places` | where a value stands in what one or two operations declare |
 //! | `faults` | what is wrong, in the shape that `FastAPI`'s clients know |
 //!
 //! The stage itself stands with the others, in `check/contract.rs`.
@@ -22,6 +23,7 @@ pub(crate) mod edits;
 pub(crate) mod faults;
 pub(crate) mod form;
 pub(crate) mod parameters;
+pub(crate) mod places;
 #[cfg(test)]
 mod tests;
 

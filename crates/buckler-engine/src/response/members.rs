@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use buckler_inspect::json::{Edit, Rules};
-use buckler_schema::{Member, Outline, OutlineAt};
+use buckler_schema::Outline;
 
 use super::never::NeverReturn;
+use crate::contract::places::Places;
 
 /// What becomes of a member that is not declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,10 +16,6 @@ pub(crate) enum Found {
     /// It is counted.
     Counted,
 }
-
-/// Where a value stands in what may be declared of it: an answer may be that of two operations. Of more, nothing is
-/// known.
-pub(crate) type Places = [OutlineAt; 2];
 
 /// What members are held to.
 #[derive(Debug, Clone)]
@@ -42,7 +39,7 @@ impl Rules for Members {
     type At = Places;
 
     fn root(&self) -> Places {
-        self.declared.as_ref().map_or([OutlineAt::OPEN; 2], |(_, _, root)| *root)
+        self.declared.as_ref().map_or(Places::OPEN, |(_, _, root)| *root)
     }
 
     fn member(&mut self, at: Places, name: &str) -> Edit<Places> {
@@ -51,23 +48,17 @@ impl Rules for Members {
             return Edit::Remove;
         }
         let Some((found, outline, _)) = &self.declared else { return Edit::Keep(at) };
-        match at.map(|at| outline.member(at, name)) {
-            [Member::Declared(one), Member::Declared(two)] => Edit::Keep([one, two]),
-            // What one of them declares is declared.
-            [Member::Declared(one), Member::Undeclared] | [Member::Undeclared, Member::Declared(one)] => {
-                Edit::Keep([one; 2])
-            }
-            [Member::Undeclared, Member::Undeclared] => {
-                self.tally.undeclared += 1;
-                match found {
-                    Found::Removed => Edit::Remove,
-                    Found::Counted => Edit::Keep([OutlineAt::OPEN; 2]),
-                }
-            }
+        if let Some(below) = at.member(outline, name) {
+            return Edit::Keep(below);
+        }
+        self.tally.undeclared += 1;
+        match found {
+            Found::Removed => Edit::Remove,
+            Found::Counted => Edit::Keep(Places::OPEN),
         }
     }
 
     fn item(&self, at: Places, index: usize) -> Places {
-        self.declared.as_ref().map_or(at, |(_, outline, _)| at.map(|at| outline.item(at, index)))
+        self.declared.as_ref().map_or(at, |(_, outline, _)| at.item(outline, index))
     }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use buckler_http::media::{MediaRange, MediaType};
 use buckler_inspect::coding::Codings;
 use buckler_policy::settings::{Mode, ResponseRule};
-use buckler_schema::{Media, MediaKind, Operation, Outline, OutlineAt, Response, SchemaId};
+use buckler_schema::{Media, MediaKind, Operation, Outline, Response, SchemaId};
 use http::{Method, StatusCode, header};
 use smallvec::SmallVec;
 
 use super::judging::{Course, Judging, refusal};
-use super::members::Places;
 use super::{NEVER_KEY, RESPONSES_KEY, ResponseRules};
 use crate::answer::AnswerFields;
+use crate::contract::places::Places;
 use crate::contract::{Compiled, Matched};
 use crate::record::Note;
 use crate::stage::Finding;
@@ -223,14 +223,8 @@ fn said<F: AnswerFields>(
         return Said::Nothing;
     }
     let schemas: SmallVec<[Option<SchemaId>; 1]> = known.iter().map(|media| media.schema).collect();
-    let places: SmallVec<[OutlineAt; 2]> =
-        schemas.iter().map(|schema| schema.map_or(OutlineAt::OPEN, |schema| outline.root(schema))).collect();
-    let root = match places.as_slice() {
-        [one] => [*one; 2],
-        [one, two] => [*one, *two],
-        _ => [OutlineAt::OPEN; 2],
-    };
-    if rule == ResponseRule::Filter && root.contains(&OutlineAt::OPEN) {
+    let root = Places::root(outline, schemas.iter().copied());
+    if rule == ResponseRule::Filter && root.is_open() {
         return Said::Nothing;
     }
     Said::Body(Declared { rule, mode, compiled: Arc::clone(compiled), outline: Arc::clone(outline), root, schemas })
