@@ -68,8 +68,9 @@ impl Draft {
         server(&mut text, &carried);
         cors(&mut text, &carried);
         content(&mut text, material);
-        let coverage = Coverage::of(&load(text.as_str())?.policy, material.table, material.documents);
-        contract(&mut text, material, &coverage);
+        let so_far = load(text.as_str())?.policy;
+        let coverage = Coverage::of(&so_far, material.table, material.documents);
+        contract(&mut text, material, &coverage, &so_far.contract.never_return);
         limits(&mut text, &carried, &coverage);
         let policy = text.finish();
         load(&policy)?;
@@ -183,7 +184,7 @@ fn content(text: &mut Text, material: &Material<'_>) {
     }
 }
 
-fn contract(text: &mut Text, material: &Material<'_>, coverage: &Coverage) {
+fn contract(text: &mut Text, material: &Material<'_>, coverage: &Coverage, never: &[String]) {
     text.section("contract");
     if material.target.is_some() && material.documents.has(0) {
         text.comment(
@@ -199,7 +200,7 @@ fn contract(text: &mut Text, material: &Material<'_>, coverage: &Coverage) {
         );
         text.comment("look at the log first. `never_return` names what leaves in no answer at all.");
         text.key("responses", &"filter");
-        never_return(text, material);
+        never_return(text, material, never);
     }
     text.gap();
     text.comment(&format!("As drafted: {}.", coverage.summary()));
@@ -236,21 +237,17 @@ fn contract(text: &mut Text, material: &Material<'_>, coverage: &Coverage) {
 }
 
 /// The names of secrets that the contract lets answers have: whether a client needs one, the app does not say.
-fn never_return(text: &mut Text, material: &Material<'_>) {
+fn never_return(text: &mut Text, material: &Material<'_>, usual: &[String]) {
     let fields = material.documents.operations(0).flat_map(|(_, _, asked)| &asked.secrets);
     let names = fields.filter_map(|field| field.rsplit('.').next());
-    let mut never: Vec<&str> = NEVER_RETURN.to_vec();
-    never.extend(names);
+    let mut never: Vec<&str> = usual.iter().map(String::as_str).chain(names).collect();
     never.sort_unstable();
     never.dedup();
-    if never.len() > NEVER_RETURN.len() {
+    if never.len() > usual.len() {
         text.comment("Response models name these; clients that need none of them lose nothing:");
         text.proposal(&format!("never_return = {}", text::value(&never)));
     }
 }
-
-/// What `contract.never_return` holds by default.
-const NEVER_RETURN: [&str; 2] = ["hashed_password", "password_hash"];
 
 fn limits(text: &mut Text, carried: &Carried, coverage: &Coverage) {
     let is_guessed = coverage.findings.iter().any(|finding| finding.id == FindingId::UnlimitedSignIn);
