@@ -169,7 +169,7 @@ impl Fetcher {
             Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
             Err(_) => return Err(FetchError::CutOff),
         };
-        let document = Document::new(bytes.to_vec());
+        let document = Document::new(&*bytes);
         let is_same = self.last.as_ref().is_some_and(|last| last.document == document);
         let field = |name| head.headers.get(name).cloned();
         let (etag, modified) = (field(header::ETAG), field(header::LAST_MODIFIED));

@@ -75,8 +75,10 @@ def survey(options: argparse.Namespace, reports: Reports) -> None:
     async def told() -> dict[str, object]:
         app = make()
         found, applications = table(app)
+        # First, since FastAPI keeps what it makes here, and the facts need it once more.
+        texts = documents(applications)
         known = {**facts(app), **served_by(server)}
-        return {"app": known, "table": found, "documents": documents(applications)}
+        return {"app": known, "table": found, "documents": texts}
 
     reports.tell("survey", **asyncio.run(told()))
 
