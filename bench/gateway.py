@@ -1,4 +1,4 @@
-"""CPU time of a proxied and of a refused request: the gateway, a bare hyper proxy and nginx.
+"""CPU time of a proxied, a refused and a limited request: the gateway, bare hyper and nginx.
 
 The proxy has core 0 for itself, the app and the load share core 1, so that the load is what the
 proxy is given and not what is left. Each variant is measured in turn, several rounds; the fastest
@@ -10,12 +10,16 @@ import os
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import servers
 from servers import BIN, cpu_seconds, free_port, running
+
+# Its policies say their own.
+os.environ.pop(servers.LIMITS)
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -30,6 +34,22 @@ mode = "off"
 [log]
 access = "{access}"
 format = "json"
+# Counted for each client, and never used up.
+[limits]
+default = ["1000000000/second per ip"]
+"""
+
+LIMITED = """\
+environment = "development"
+[server]
+hosts = ["api.example.com"]
+[server.tls]
+mode = "off"
+[log]
+access = "{access}"
+format = "json"
+[limits]
+default = ["1/hour per ip"]
 """
 
 NGINX = """\
@@ -48,8 +68,17 @@ http {{
     scgi_temp_path {folder}/scgi;
     keepalive_requests 1000000;
     server_tokens off;
+    limit_req_zone $binary_remote_addr zone=one:10m rate=1r/m;
+    limit_req_status 429;
+    limit_req_log_level info;
     upstream app {{ server {upstream}; keepalive 64; keepalive_requests 1000000; }}
     server {{ listen {listen} default_server; return 403; }}
+    server {{
+        listen {listen};
+        server_name limited.example.com;
+        limit_req zone=one;
+        location / {{ proxy_pass http://app; }}
+    }}
     server {{
         listen {listen};
         server_name api.example.com;
@@ -86,8 +115,11 @@ class Variant:
     command: list[str]
     port: int
     refusal: int | None = None
+    limiting: list[str] | None = None
+    limited_host: str = "api.example.com"
     proxied: float = float("inf")
     refused: float = float("inf")
+    limited: float = float("inf")
 
 
 def load(port: int, host: str, status: int, requests: int) -> None:
@@ -95,6 +127,13 @@ def load(port: int, host: str, status: int, requests: int) -> None:
     command = ["taskset", "-c", "1", str(BIN / "load"), f"127.0.0.1:{port}", host]
     command += [str(CONNECTIONS), str(requests), str(status)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def use_up(port: int, host: str) -> None:
+    """Ask once: what the limit lets pass."""
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": host})
+    with urllib.request.urlopen(asked) as answer:
+        answer.read()
 
 
 def measure(pid: int, port: int, host: str, status: int) -> float:
@@ -114,9 +153,14 @@ def variants(folder: Path, upstream: str) -> Iterator[Variant]:
         port = free_port()
         policy = folder / f"{access}.toml"
         policy.write_text(POLICY.format(access=access))
-        command = [str(BIN / "buckler"), "serve", "--upstream", f"http://{upstream}"]
-        command += ["--policy", str(policy), "--listen", f"127.0.0.1:{port}"]
-        yield Variant(name, command, port, 400)
+        limited = folder / f"{access}-limited.toml"
+        limited.write_text(LIMITED.format(access=access))
+        serve = [str(BIN / "buckler"), "serve", "--upstream", f"http://{upstream}"]
+        command, limiting = (
+            [*serve, "--policy", str(file), "--listen", f"127.0.0.1:{port}"]
+            for file in (policy, limited)
+        )
+        yield Variant(name, command, port, 400, limiting)
     if servers.NGINX is None:
         print(
             "nginx is missing, so it is not compared (apt-get install nginx-light)", file=sys.stderr
@@ -131,7 +175,7 @@ def variants(folder: Path, upstream: str) -> Iterator[Variant]:
         config.write_text(text)
         command = servers.nginx(config, folder)
         # 403: after a 400 nginx closes the connection, and the handshake would be what is measured.
-        yield Variant(name, command, port, 403)
+        yield Variant(name, command, port, 403, command, "limited.example.com")
 
 
 def main() -> None:
@@ -151,13 +195,22 @@ def main() -> None:
                     if variant.refusal is not None:
                         cost = measure(pid, variant.port, "evil.example", variant.refusal)
                         variant.refused = min(variant.refused, cost)
+                if variant.limiting is None:
+                    continue
+                with running(variant.limiting, variant.port, 0) as pid:
+                    use_up(variant.port, variant.limited_host)
+                    cost = measure(pid, variant.port, variant.limited_host, 429)
+                    variant.limited = min(variant.limited, cost)
     floor = compared[0].proxied
-    print("| proxy | µs CPU proxied | ratio to bare | µs CPU refused |\n|---|---|---|---|")
+    print("| proxy | µs CPU proxied | ratio to bare | µs CPU refused | µs CPU limited (429) |")
+    print("|---|---|---|---|---|")
     for variant in compared:
         refused = f"{variant.refused:.1f}" if variant.refusal is not None else "-"
+        limited = f"{variant.limited:.1f}" if variant.limiting is not None else "-"
         ratio = variant.proxied / floor
-        print(f"| {variant.name} | {variant.proxied:.1f} | {ratio:.2f} | {refused} |")
-    print(json.dumps({v.name: [v.proxied, v.refused] for v in compared}), file=sys.stderr)
+        print(f"| {variant.name} | {variant.proxied:.1f} | {ratio:.2f} | {refused} | {limited} |")
+    told = {v.name: [v.proxied, v.refused, v.limited] for v in compared}
+    print(json.dumps(told), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from servers import ROOT, cpu_seconds, free_port, h2load, running
+from servers import LIMITS, ROOT, cpu_seconds, free_port, h2load, running
 from stacks.requests import ANSWERED, REFUSALS, Asked
+
+# The policy of these stacks has no limits.
+os.environ.pop(LIMITS)
 
 PACKAGE = ROOT / ".cache/package"
 PYTHON = Path(os.environ.get("BENCH_PYTHON", ROOT / ".cache/bench/bin/python"))

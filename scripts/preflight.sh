@@ -33,4 +33,8 @@ fi
 command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 ||
     need "a C compiler" "builds the cryptography library" "apt-get install gcc libc6-dev"
 
+# A developer's tests of the shared store are skipped without it, and say so.
+[ -z "${CI:-}" ] || command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1 ||
+    need "a Redis or Valkey server" "is counted in by tests" "apt-get install redis-server"
+
 [ "$missing" -eq 0 ] || exit 2

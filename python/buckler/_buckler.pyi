@@ -1,17 +1,23 @@
 """The extension module; built from crates/buckler-python."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from os import PathLike
-from typing import Literal, final
+from typing import Generic, Literal, TypeVar, final
 
 from buckler._types import Message, Scope, Send
 
 __all__ = [
+    "Answered",
     "Done",
     "Engine",
     "Exchange",
     "Judged",
+    "Limit",
+    "Pending",
     "PolicyError",
+    "Standing",
+    "Store",
+    "Wire",
     "__version__",
     "flush",
     "forked",
@@ -20,16 +26,77 @@ __all__ = [
 
 __version__: str
 
+_Awaited = TypeVar("_Awaited", covariant=True)
+
 class PolicyError(ValueError): ...
 
 @final
+class Answered: ...
+
+@final
+class Pending(Generic[_Awaited]):
+    def __class_getitem__(cls, _what: object) -> type: ...
+    def resume(self, answered: Answered) -> _Awaited: ...
+
+@final
+class Wire:
+    def __new__(cls) -> Wire: ...
+    @property
+    def waiting(self) -> int: ...
+    def fileno(self) -> int: ...
+    def submit(self, pending: Pending[object]) -> int: ...
+    def forget(self, key: int) -> None: ...
+    def drain(self) -> list[tuple[int, Answered]]: ...
+
+@final
+class Limit:
+    def __new__(cls, text: str, cost: int, store_down: str | None) -> Limit: ...
+    def __hash__(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+
+@final
+class Standing:
+    @property
+    def refused(self) -> bool: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def told(self) -> list[tuple[str, str]]: ...
+    @property
+    def refusal_fields(self) -> list[tuple[str, str]]: ...
+
+@final
+class Store:
+    def __new__(cls, policy: str | PathLike[str] | None) -> Store: ...
+    def count(
+        self,
+        limits: Sequence[tuple[Limit, str | None]],
+        place: str,
+        client: str | None,
+        headers: Iterable[tuple[bytes, bytes]],
+    ) -> Standing | Pending[Standing]: ...
+
+@final
 class Judged:
+    def count(
+        self,
+        limits: Sequence[tuple[Limit, str | None]],
+        place: str,
+        headers: Iterable[tuple[bytes, bytes]],
+    ) -> Standing | Pending[Standing]: ...
     @property
     def request_id(self) -> str: ...
     @property
     def client(self) -> str | None: ...
     @property
     def scheme(self) -> str: ...
+    @property
+    def tells(self) -> bool: ...
 
 @final
 class Done: ...
@@ -62,6 +129,8 @@ class Engine:
     @property
     def controls(self) -> list[tuple[str, str, str]]: ...
     @property
+    def fingerprint(self) -> int: ...
+    @property
     def environment(self) -> str: ...
     @property
     def asks_the_app(self) -> bool: ...
@@ -70,8 +139,14 @@ class Engine:
     def has_judged(self, judged: Judged) -> bool: ...
     def open(
         self, scope: Scope, send: Send, body_follows: bool
-    ) -> Exchange | tuple[Message, Message]: ...
-    def open_websocket(self, scope: Scope, send: Send) -> Exchange | tuple[Message, Message]: ...
+    ) -> (
+        Exchange | tuple[Message, Message] | Judged | Pending[Exchange | tuple[Message, Message]]
+    ): ...
+    def open_websocket(
+        self, scope: Scope, send: Send
+    ) -> (
+        Exchange | tuple[Message, Message] | Judged | Pending[Exchange | tuple[Message, Message]]
+    ): ...
 
 def main(arguments: Sequence[str], interpreter: str | None) -> int: ...
 def flush() -> None: ...

@@ -1,7 +1,8 @@
 """The engine as pure ASGI middleware.
 
     scope ──► Engine.open ─┬─► two messages: a refusal, a preflight, a redirect
-                           └─► Exchange ──► app(scope, receive, Exchange)
+                           ├─► Exchange ──► app(scope, receive, Exchange)
+                           └─► Pending: a store is asked first, and then it is one of these
 
 What is decided is decided in the extension; here stands only what has to be awaited.
 """
@@ -15,10 +16,11 @@ from typing import overload
 
 from buckler import _failed, _seat
 from buckler._bodies import Ahead, held, streamed
-from buckler._buckler import Engine, Exchange, Judged, PolicyError, flush, forked
+from buckler._buckler import Engine, Exchange, Judged, Pending, PolicyError, flush, forked
 from buckler._left import leave
 from buckler._settings import overrides_of
 from buckler._types import App, Message, Receive, Scope, Send
+from buckler._waiting import waited
 from buckler._wrong import refuse_what_is_no_app
 
 logger = logging.getLogger("buckler")
@@ -30,6 +32,8 @@ FRAMED = ("1.1", "1.0")
 DENIAL = "websocket.http.response"
 POLICY_VIOLATION = 1008
 """RFC 6455, section 7.4.1."""
+
+Decided = Exchange | tuple[Message, Message]
 
 os.register_at_fork(after_in_child=forked)
 atexit.register(flush)
@@ -118,10 +122,17 @@ class Buckler:
             follows = bool(message.get("body") or message.get("more_body"))
             receive = Ahead(message, receive)
         exchange = self._open(scope, send, follows)
-        if isinstance(exchange, tuple):
-            await send(exchange[0])
-            await send(exchange[1])
-            return
+        if not isinstance(exchange, Exchange):
+            if isinstance(exchange, Pending):
+                exchange = await waited(exchange)
+            if isinstance(exchange, tuple):
+                await send(exchange[0])
+                await send(exchange[1])
+                return
+            # The gateway in front has judged already, and judges the answer.
+            if isinstance(exchange, Judged):
+                await self.app(scope, receive, send)
+                return
         page = None
         try:
             if exchange.holds:
@@ -164,7 +175,7 @@ class Buckler:
 
     def _open_first(
         self, scope: Scope, send: Send, follows: bool
-    ) -> Exchange | tuple[Message, Message]:
+    ) -> "Decided | Judged | Pending[Decided]":
         _seat.learn_contract(self._engine, scope.get("app") or self.app)
         self._open = self._engine.open
         return self._open(scope, send, follows)
@@ -193,6 +204,11 @@ class Buckler:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         opened = self._engine.open_websocket(scope, send)
+        if isinstance(opened, Pending):
+            opened = await waited(opened)
+        if isinstance(opened, Judged):
+            await self.app(scope, receive, send)
+            return
         can_deny = DENIAL in (scope.get("extensions") or {})
         if isinstance(opened, tuple):
             await receive()

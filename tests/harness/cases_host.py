@@ -187,15 +187,26 @@ class Log:
         return text.splitlines()
 
 
-async def serve(case: Told, app: Scripted, server: Server) -> None:
+async def serve(case: Told, app: Scripted, log: Log, store: Path) -> Server:
     """Run one case to its end."""
-    settings: dict[str, object] = {"log__access": "all", "log__format": "json"}
+    settings: dict[str, object] = {
+        "log__access": "all",
+        "log__format": "json",
+        "store__path": str(store),
+        "store__keys": 1000,
+    }
     if case["mode"] is not None:
         settings["mode"] = case["mode"]
     middleware: App = Buckler(app, policy="buckler.toml", **settings)
-    serving = middleware(scope_of(case["request"]), server.receive, server.send)
-    with contextlib.suppress(AppError):
-        await asyncio.wait_for(serving, LONGEST)
+    for at in range(case["request"]["before"] + 1):
+        if at > 0:
+            log.take()
+            app.received.clear()
+        server = Server([piece.encode("latin-1") for piece in case["request"]["pieces"]])
+        serving = middleware(scope_of(case["request"]), server.receive, server.send)
+        with contextlib.suppress(AppError):
+            await asyncio.wait_for(serving, LONGEST)
+    return server
 
 
 def run(case: Told, log: Log) -> Told:
@@ -205,8 +216,10 @@ def run(case: Told, log: Log) -> Told:
     with contextlib.suppress(FileExistsError):
         Path("contracts").symlink_to(CONTRACTS)
     app = Scripted(case["app"])
-    server = Server([piece.encode("latin-1") for piece in case["request"]["pieces"]])
-    asyncio.run(serve(case, app, server))
+    # A store of its own: cases follow each other in one folder.
+    store = Path("limits").absolute()
+    store.unlink(missing_ok=True)
+    server = asyncio.run(serve(case, app, log, store))
     gc.collect()
     return {
         "received": app.received,

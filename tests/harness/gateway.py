@@ -29,6 +29,11 @@ REDIRECT = re.compile(r"^  (http://\S+:\d+) redirects to HTTPS$", re.MULTILINE)
 CERTIFICATE = re.compile(r"^self-signed certificate: (\S+)$", re.MULTILINE)
 REPORT_END = re.compile(r"^(enforced|monitored|off) +errors .*\n", re.MULTILINE)
 READY = re.compile(r"worker \d+ is ready \(process (\d+)\)")
+UNLIMITED = {"BUCKLER_LIMITS__DEFAULT": "[]", "BUCKLER_STORE__KEYS": "1000"}
+"""Clients of the tests have one address between them, and ask more often than people do.
+
+A killed process leaves its store behind: it is to be a small one.
+"""
 WARMTH = "/.e2e/mark/"
 """The path of a request whose log line tells that all lines before it are written."""
 
@@ -41,7 +46,8 @@ def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
         if not name.startswith(("BUCKLER_", "MAKE", "MFLAGS"))
         and not name.lower().endswith("_proxy")
     }
-    return {**kept, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", **(more or {})}
+    ours = {"NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", **UNLIMITED}
+    return {**kept, **ours, **(more or {})}
 
 
 @dataclass

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from buckler._buckler import flush
 from harness.asgi import PRODUCTION, Served, Server, served
+from harness.gateway import UNLIMITED
+
+# Tests of limits take this away, or write limits for routes.
+os.environ.update(UNLIMITED)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,8 +42,18 @@ def its_own_lines() -> Iterator[None]:
     flush()
 
 
+@pytest.fixture(autouse=True)
+def more_requests_than_people_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tests ask as often as they like, but for those that are about limits."""
+    monkeypatch.setenv("BUCKLER_LIMITS__DEFAULT", "[]")
+
+
 @pytest.fixture
-def nothing_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def nothing_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    more_requests_than_people_make: None,  # noqa: ARG001 - it sets one of those variables
+) -> None:
     """Let no file and no variable of the machine speak for a policy."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("BUCKLER_")]:

@@ -144,7 +144,7 @@ def test_twice_in_one_app(make: Any, lifespan: bool) -> None:  # noqa: ANN401
     [
         ({"server__host": ["a.example"]}, "did you mean `hosts`?"),
         ({"server": ["a.example"]}, "is a section"),
-        ({"limits__default": 1}, "not enforced by this release"),
+        ({"limits__login": 1}, "not enforced by this release"),
         ({"mode": "monitoring"}, "mode"),
         ({"server__hosts": "not a host!"}, "server.hosts"),
         ({"content__max_body": "ten"}, "content.max_body"),

@@ -188,3 +188,20 @@ def test_a_failed_start_is_told_once(message: str | None) -> None:
     asyncio.run(served())
     assert told == [message or ""]
     assert sent == [{"type": "lifespan.startup.failed"}]
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+@pytest.mark.parametrize(
+    ("tickets", "kept"),
+    [([], None), ([b"one"], b"one"), ([b"one", b"one"], None), ([b"one", b"two"], None)],
+)
+def test_the_ticket_is_taken_off_the_fields(
+    kind: str, tickets: list[bytes], kept: bytes | None
+) -> None:
+    # R13: one that stands twice is none
+    app = Recorder()
+    fields = [(b"a", b"1"), *((b"buckler-ticket", each) for each in tickets), (b"b", b"2")]
+    called(app, scope_of(kind, [(b"buckler-edge", VALUE), *fields]))
+    (scope,) = app.scopes
+    assert scope["headers"] == [(b"a", b"1"), (b"b", b"2")]
+    assert scope.get("buckler.ticket") == kept

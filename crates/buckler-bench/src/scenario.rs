@@ -5,7 +5,11 @@ use std::sync::Arc;
 use buckler_engine::{Context, Engine, Opening, Timestamp};
 use buckler_http::connection::{Connection, Peer, Scheme};
 use buckler_http::head::{Head, Version};
+use buckler_limits::Moment;
+use buckler_limits::batch::unavailable;
 use buckler_policy::{Host, Sources};
+use buckler_store::embedded::Region;
+use buckler_store::{Counters, Reach, Unreachable};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// One judgement.
@@ -33,7 +37,13 @@ origins = ["https://app.example.com"]
 credentials = true
 [content]
 types = ["application/json"]
+# Counted, and never used up.
+[limits]
+default = ["1000000000/second per ip"]
 "#;
+
+/// Keys of the store that limits are counted in.
+const KEYS: u64 = 1_000;
 
 /// The fields that a browser sends with an API call.
 const TWELVE_FIELDS: &[(&str, &str)] = &[
@@ -87,6 +97,7 @@ pub const SCENARIOS: &[Scenario] = &[
 #[derive(Debug)]
 pub struct Bench {
     engine: Arc<Engine>,
+    counters: Arc<dyn Counters>,
     scenario: Scenario,
     answer: HeaderMap,
 }
@@ -102,7 +113,13 @@ impl Bench {
         answer.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         answer.insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("27"));
         answer.insert(HeaderName::from_static("server"), HeaderValue::from_static("uvicorn"));
-        Ok(Self { engine: Arc::new(Engine::new(&loaded.policy)), scenario, answer })
+        let engine = Arc::new(Engine::new(&loaded.policy));
+        // Without memory nothing is admitted, and so nothing measured.
+        let counters: Arc<dyn Counters> = match Region::private(KEYS) {
+            Ok(region) => Arc::new(region),
+            Err(_) => Arc::new(Unreachable),
+        };
+        Ok(Self { engine, counters, scenario, answer })
     }
 
     fn context() -> Context {
@@ -120,13 +137,20 @@ impl Bench {
 
     /// Judges one head, from its fields to the verdict.
     pub fn open(&self) -> Opening {
-        self.engine.open(&self.head(), &Self::context())
+        let (head, context) = (self.head(), Self::context());
+        self.engine.open(&head, &context).settle(&head, context.now, |batch| {
+            match self.counters.count(batch, Moment(context.now.0)) {
+                Reach::Now(answers) => answers,
+                Reach::Later(_) => unavailable(batch),
+            }
+        })
     }
 
     /// The same, and the answer of an app after it; what an admitted exchange costs in all.
     pub fn exchange(&self) -> Option<buckler_engine::Record> {
         match self.open() {
             Opening::Answer(ended) => Some(ended.record),
+            Opening::Consult(_) => None,
             Opening::Admit(admission) => {
                 let (_, exchange) = admission.into_parts();
                 let (plan, answering) = exchange.answer(StatusCode::OK, &self.answer);
@@ -145,6 +169,7 @@ impl Bench {
         match self.open() {
             Opening::Answer(ended) => Some(ended.reply.status.as_u16()) == self.scenario.answered,
             Opening::Admit(_) => self.scenario.answered.is_none(),
+            Opening::Consult(_) => false,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use buckler_policy::settings::{Docs, Mode, Policy, Presence, Requests};
+use buckler_policy::settings::{Docs, LimitRule, Mode, Policy, Presence, Requests};
+use buckler_schema::Templates;
 use serde::{Serialize, Serializer};
 
 use crate::document::{Asked, Documents};
@@ -47,6 +48,11 @@ impl Cell {
     /// Whether something does it, or nothing is to be done.
     pub fn is_covered(&self) -> bool {
         self.0.iter().any(|by| !matches!(by, By::LeftToTheApp))
+    }
+
+    /// Whether the app does it, as far as can be seen.
+    pub fn is_by_the_app(&self) -> bool {
+        self.0.iter().any(|by| matches!(by, By::App(_) | By::Name(_)))
     }
 }
 
@@ -175,10 +181,26 @@ impl Looked<'_> {
             self.table.middlewares(self.route).map(|middleware| &middleware.name).chain(&self.route.dependencies);
         let named = names.filter(|name| words::limits(name) && !name.starts_with("slowapi."));
         by.extend(named.map(|name| By::Name(words::shown(name).to_owned())));
+        if self.policy.limits.mode == Mode::Enforce {
+            let written = |rule: &LimitRule| By::Policy(rule.limit.to_string());
+            by.extend(self.own_limits().iter().chain(&self.policy.limits.default).map(written));
+        }
         match self.route.kind {
             Kind::Mount if by.is_empty() => Cell(vec![By::LeftToTheApp]),
             _ => Cell(by),
         }
+    }
+
+    /// The limits of the policy that are for this route alone.
+    pub(crate) fn own_limits(&self) -> &[LimitRule] {
+        let rules = &self.policy.routes;
+        let Ok(templates) = Templates::new(rules.iter().map(|rule| rule.template.clone())) else { return &[] };
+        // The template of the app is a path that the template of a rule fits, whatever its parameters are called.
+        let found = templates.find(&self.route.path);
+        let of = |method: Option<&str>| {
+            found.iter().filter_map(|at| rules.get(*at)).find(|rule| rule.method.as_deref() == method)
+        };
+        of(self.method).or_else(|| of(None)).map_or(&[], |rule| &rule.limits)
     }
 
     fn bounds(&self) -> Cell {

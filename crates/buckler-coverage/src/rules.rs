@@ -70,7 +70,9 @@ fn access(looked: &Looked<'_>, cells: &Cells, found: &mut Vec<Found>) {
 
 fn limits(looked: &Looked<'_>, cells: &Cells, found: &mut Vec<Found>) {
     let is_guessed = looked.is_unsafe() && words::is_guessed(&looked.route.path);
-    if is_guessed && !cells.limits.is_covered() {
+    // What is for people's clicks all over is too much for somebody's guesses.
+    let is_limited = cells.limits.is_by_the_app() || !looked.own_limits().is_empty();
+    if is_guessed && !is_limited {
         found.push((FindingId::UnlimitedSignIn, "nothing limits how often it is called".to_owned()));
     }
 }

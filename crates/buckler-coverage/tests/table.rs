@@ -182,10 +182,15 @@ fn what_is_found_against_the_app() {
     assert_eq!(broken.findings.first().map(|finding| finding.detail.as_str()), Some("it raised"));
 }
 
+/// The limit that every policy has unless told otherwise.
+const OVER_ALL: &str = "policy: 600/minute burst 100 per ip";
+
 #[test]
 fn cells_say_who_does_it() {
     // R65
     let monitored = format!("{COMPLETE}[content]\nmode = \"monitor\"\n[server.limits]\nmode = \"monitor\"\n");
+    let of_its_own = format!("{COMPLETE}[[route]]\nmatch = \"POST /things\"\nlimits = [\"5/minute per ip\"]\n");
+    let uncounted = format!("{COMPLETE}[limits]\nmode = \"monitor\"\n");
     let table = |routes: &Value, app: &Value| -> RouteTable {
         serde_json::from_value(json!({"applications": [app], "routes": routes})).expect("a table")
     };
@@ -198,8 +203,8 @@ fn cells_say_who_does_it() {
     let starlette = route(&json!({"framework": "starlette", "methods": ["POST"], "response": null}));
     let limited = route(&json!({"limits": ["5 per 1 minute"], "max_body": 10, "methods": ["PUT"], "body": "json"}));
     let cases = [
-        (COMPLETE, &plain, &post, ["none", "none", "none", "policy: max_body 10 MiB", "the app: Thing"]),
-        (&monitored, &plain, &post, ["none", "none", "none", "none", "the app: Thing"]),
+        (COMPLETE, &plain, &post, ["none", "none", OVER_ALL, "policy: max_body 10 MiB", "the app: Thing"]),
+        (&monitored, &plain, &post, ["none", "none", OVER_ALL, "none", "the app: Thing"]),
         (
             COMPLETE,
             &guarded,
@@ -207,7 +212,7 @@ fn cells_say_who_does_it() {
             [
                 "the app: JWTMiddleware (by its name)",
                 "none",
-                "the app: slowapi 100 per 1 hour",
+                "the app: slowapi 100 per 1 hour; policy: 600/minute burst 100 per ip",
                 "policy: max_body 10 MiB; the app: max_body_size 2 KiB",
                 "the app: Thing",
             ],
@@ -216,16 +221,35 @@ fn cells_say_who_does_it() {
             &monitored,
             &plain,
             &limited,
-            ["none", "none", "the app: slowapi 5 per 1 minute", "the app: max_body_size 10 bytes", "the app: Thing"],
+            [
+                "none",
+                "none",
+                "the app: slowapi 5 per 1 minute; policy: 600/minute burst 100 per ip",
+                "the app: max_body_size 10 bytes",
+                "the app: Thing",
+            ],
         ),
         (
             COMPLETE,
             &identified,
             &starlette,
-            ["left to the app", "left to the app", "none", "policy: max_body 10 MiB", "left to the app"],
+            ["left to the app", "left to the app", OVER_ALL, "policy: max_body 10 MiB", "left to the app"],
         ),
-        (&monitored, &plain, &route(&json!({})), ["none", "none", "none", "none", "the app: Thing"]),
-        (COMPLETE, &plain, &route(&json!({})), ["none", "none", "none", "policy: target 8 KiB", "the app: Thing"]),
+        (&monitored, &plain, &route(&json!({})), ["none", "none", OVER_ALL, "none", "the app: Thing"]),
+        (COMPLETE, &plain, &route(&json!({})), ["none", "none", OVER_ALL, "policy: target 8 KiB", "the app: Thing"]),
+        (
+            &of_its_own,
+            &plain,
+            &post,
+            [
+                "none",
+                "none",
+                "policy: 5/minute per ip; policy: 600/minute burst 100 per ip",
+                "policy: max_body 10 MiB",
+                "the app: Thing",
+            ],
+        ),
+        (&uncounted, &plain, &post, ["none", "none", "none", "policy: max_body 10 MiB", "the app: Thing"]),
     ];
     for (text, app, route, wanted) in cases {
         let coverage = Coverage::of(&policy(Host::Gateway, text), &table(&json!([route]), app), &Documents::default());

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::IpAddr;
 
 use buckler_http::connection::Peer;
-use buckler_http::forwarding::{Client, Source, is_spoofable};
+use buckler_http::forwarding::{Source, is_spoofable};
 use buckler_http::head::{Field, Head};
 use http::{HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
@@ -14,15 +14,27 @@ use crate::body::BodyInspector;
 use crate::exchange::Exchange;
 use crate::facts::RequestId;
 use crate::stage::{
-    Client as ClientStage, Content, Contract, Cors, Docs, Framing, HeadLimits, Host, Https, MediaTypes, Path, Proof,
-    Stricter,
+    Client as ClientStage, Content, Contract, Cors, Docs, Framing, HeadLimits, Host, Https, Limits, MediaTypes, Path,
+    Proof, Stricter,
 };
 
 /// One proof of each stage: this cannot be built by whoever forgot one.
 #[derive(Debug)]
 #[expect(dead_code, reason = "proofs are held, not read: their existence is what counts")]
 pub(crate) struct Proofs {
-    pub(crate) limits: Proof<HeadLimits>,
+    pub(crate) client: ClientProofs,
+    pub(crate) limits: Proof<Limits>,
+    pub(crate) content: Proof<Content>,
+    pub(crate) media_types: Proof<MediaTypes>,
+    pub(crate) contract: Proof<Contract>,
+    pub(crate) stricter: Proof<Stricter>,
+}
+
+/// Proofs of what is asked before anything is counted: who asks, whom, and on whose behalf.
+#[derive(Debug)]
+#[expect(dead_code, reason = "proofs are held, not read: their existence is what counts")]
+pub(crate) struct ClientProofs {
+    pub(crate) head_limits: Proof<HeadLimits>,
     pub(crate) framing: Proof<Framing>,
     pub(crate) client: Proof<ClientStage>,
     pub(crate) host: Proof<Host>,
@@ -30,10 +42,6 @@ pub(crate) struct Proofs {
     pub(crate) path: Proof<Path>,
     pub(crate) docs: Proof<Docs>,
     pub(crate) cors: Proof<Cors>,
-    pub(crate) content: Proof<Content>,
-    pub(crate) media_types: Proof<MediaTypes>,
-    pub(crate) contract: Proof<Contract>,
-    pub(crate) stricter: Proof<Stricter>,
 }
 
 /// Leave to call the app once.
@@ -99,14 +107,8 @@ impl RequestEdits {
 }
 
 impl Admission {
-    pub(crate) fn new(
-        proofs: Proofs,
-        head: &Head<'_>,
-        client: &Client<'_>,
-        inspector: BodyInspector,
-        exchange: Exchange,
-    ) -> Self {
-        let removal = match (head.spoofable(), client.source) {
+    pub(crate) fn new(proofs: Proofs, head: &Head<'_>, inspector: BodyInspector, exchange: Exchange) -> Self {
+        let removal = match (head.spoofable(), exchange.facts().source) {
             (false, _) => Removal::Nothing,
             (true, Source::TrustedProxy) => Removal::SpoofableButPrefix,
             (true, Source::Connection | Source::Unsolicited) => Removal::Spoofable,
@@ -150,6 +152,11 @@ impl Admission {
     /// The name of the exchange.
     pub fn request_id(&self) -> &RequestId {
         &self.exchange.facts().request_id
+    }
+
+    /// Of the policy that admits.
+    pub fn fingerprint(&self) -> u64 {
+        self.exchange.fingerprint()
     }
 
     /// The client that the app is to see.

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use buckler_http::forwarding::Client;
 use buckler_http::head::{Head, Version};
 use buckler_http::target::Target;
 use buckler_policy::settings::{Mode, Policy};
 use buckler_schema::{Changes, Contract};
 
-use crate::admission::{Admission, Proofs};
+use crate::admission::{Admission, ClientProofs, Proofs};
 use crate::answer::Reply;
 use crate::body::BodyInspector;
 use crate::check::content::Announced;
 use crate::check::cors::CorsVerdict;
-use crate::check::{client, content, contract, cors, docs, framing, head_limits, host, https, path};
+use crate::check::{client, content, contract, cors, docs, framing, head_limits, host, https, limits, path};
+use crate::consult::{Consult, ReadTarget};
 use crate::contract::Matched;
 use crate::exchange::{Exchange, Traffic};
-use crate::facts::{Context, Facts};
+use crate::facts::{Context, Facts, Timestamp};
+use crate::limits::Counted;
 use crate::reason::Reason;
 use crate::record::{Outcome, Record, ReplyKind};
 use crate::report::Control;
@@ -29,6 +30,7 @@ use crate::usage::{Counters, Usage};
 pub struct Engine {
     pub(crate) rules: Rules,
     controls: Vec<Control>,
+    fingerprint: u64,
     pub(crate) counters: Counters,
 }
 
@@ -38,6 +40,8 @@ pub struct Engine {
 pub enum Opening {
     /// Not the app's: this answer, and its record.
     Answer(Box<Ended>),
+    /// Undecided until a store has counted: see [`Consult`].
+    Consult(Box<Consult>),
     /// The app's.
     Admit(Box<Admission>),
 }
@@ -51,12 +55,20 @@ pub struct Ended {
     pub record: Record,
 }
 
-/// What the stages agree on.
-pub(crate) enum Judgement<'a> {
-    /// Every stage was asked.
-    Passed { proofs: Proofs, announced: Announced<'a>, client: Client<'a>, matched: Matched, asked: Matched },
+/// What the stages in front of what is counted agree on.
+pub(crate) enum Approach<'a> {
+    /// It is known who asks.
+    Known { proofs: ClientProofs, target: Target<'a> },
     /// A question about sharing, which the app need not see.
     Preflight,
+}
+
+/// What all stages agree on.
+pub(crate) struct Judged<'a> {
+    pub(crate) proofs: Proofs,
+    pub(crate) announced: Announced<'a>,
+    pub(crate) matched: Matched,
+    pub(crate) asked: Matched,
 }
 
 impl Engine {
@@ -65,7 +77,12 @@ impl Engine {
         let rules = Rules::compile(policy);
         let controls = crate::report::controls(policy, &rules.contract);
         let counters = Counters::of(rules.contract.document());
-        Self { rules, controls, counters }
+        Self { rules, controls, fingerprint: policy.fingerprint(), counters }
+    }
+
+    /// What tells its policy from those that judge otherwise.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// What is enforced, monitored and off, and why; in the order of the stages.
@@ -77,24 +94,52 @@ impl Engine {
     pub fn open(self: &Arc<Self>, head: &Head<'_>, context: &Context) -> Opening {
         let mut ledger = Ledger::default();
         let mut facts = Facts::new(head, context);
-        let judgement = self.judge(head, context, &mut facts, &mut ledger);
-        match judgement {
-            Ok(Judgement::Passed { proofs, announced, client, matched, asked }) => {
-                let inspector = self.inspector(&announced, &matched);
-                let exchange = Exchange::new(Arc::clone(self), facts, ledger.into_findings(), asked);
-                Opening::Admit(Box::new(Admission::new(proofs, head, &client, inspector, exchange)))
+        match self.judge_client(head, context, &mut facts, &mut ledger) {
+            Ok(Approach::Known { proofs, target }) => {
+                match self.rules.rates.asked(&self.rules, head, &target, &facts) {
+                    Some(asked) => {
+                        let engine = Arc::clone(self);
+                        let read = ReadTarget::of(&target);
+                        Opening::Consult(Box::new(Consult { engine, facts, ledger, proofs, read, asked }))
+                    }
+                    None => self.go_on(head, &target, facts, ledger, proofs, Counted::Nothing, context.now),
+                }
             }
-            Ok(Judgement::Preflight) => {
+            Ok(Approach::Preflight) => {
                 let reply = crate::answer::preflight(&self.rules, &facts);
                 let outcome = Outcome::Replied(ReplyKind::Preflight);
                 let record = Record::of(facts, reply.status, context.now, outcome, ledger.into_findings());
                 Opening::Answer(Box::new(Ended { reply, record }))
             }
-            Err(finding) => {
-                self.counters.answered(&facts, finding.violation.reason.status());
-                Opening::Answer(Box::new(self.refuse(facts, finding, ledger.into_findings(), context.now)))
-            }
+            Err(finding) => self.end(facts, ledger, finding, context.now),
         }
+    }
+
+    /// The stages behind what is counted, and what becomes of the request.
+    #[expect(clippy::too_many_arguments, reason = "the state of a judgement, handed on once")]
+    pub(crate) fn go_on(
+        self: &Arc<Self>,
+        head: &Head<'_>,
+        target: &Target<'_>,
+        mut facts: Facts,
+        mut ledger: Ledger,
+        client: ClientProofs,
+        counted: Counted<'_>,
+        now: Timestamp,
+    ) -> Opening {
+        match self.judge_request(head, target, client, counted, &mut facts, &mut ledger) {
+            Ok(Judged { proofs, announced, matched, asked }) => {
+                let inspector = self.inspector(&announced, &matched);
+                let exchange = Exchange::new(Arc::clone(self), facts, ledger.into_findings(), asked);
+                Opening::Admit(Box::new(Admission::new(proofs, head, inspector, exchange)))
+            }
+            Err(finding) => self.end(facts, ledger, finding, now),
+        }
+    }
+
+    fn end(&self, facts: Facts, ledger: Ledger, finding: Box<Finding>, now: Timestamp) -> Opening {
+        self.counters.answered(&facts, finding.violation.reason.status());
+        Opening::Answer(Box::new(self.refuse(facts, finding, ledger.into_findings(), now)))
     }
 
     /// Goes on counting where the engine before has counted, which may go on as well: to be called before this one
@@ -155,21 +200,22 @@ impl Engine {
         self.refuse(facts, finding, Findings::new(), context.now)
     }
 
-    /// The stages in their order: the cheap ones first, each only on what those before it have made sure.
+    /// The first of the stages in their order: the cheap ones, each only on what those before it have made sure. Behind
+    /// them stands who asks, and only then anything is counted; [`Self::judge_request`] is the rest.
     ///
     /// # Errors
     /// The finding of the first stage that refuses.
-    pub(crate) fn judge<'a>(
+    pub(crate) fn judge_client<'a>(
         &self,
         head: &Head<'a>,
         context: &Context,
         facts: &mut Facts,
         ledger: &mut Ledger,
-    ) -> Result<Judgement<'a>, Box<Finding>> {
+    ) -> Result<Approach<'a>, Box<Finding>> {
         let rules = &self.rules;
 
         // 1. Counting costs nothing and bounds all that follows.
-        let (limits, ()) = ledger.judge(rules.limits.mode, head_limits::check(&rules.limits, head), ())?;
+        let (head_limits, ()) = ledger.judge(rules.limits.mode, head_limits::check(&rules.limits, head), ())?;
 
         // 2. One reading of the message, before anything in it is believed.
         let unread = Target::Origin { path: head.target(), query: None };
@@ -210,37 +256,46 @@ impl Engine {
             (CorsVerdict::Request(sharing), Mode::Enforce) => facts.sharing = sharing,
             (CorsVerdict::Preflight(sharing), Mode::Enforce) => {
                 facts.sharing = sharing;
-                return Ok(Judgement::Preflight);
+                return Ok(Approach::Preflight);
             }
         }
+        let proofs = ClientProofs { head_limits, framing, client: client_known, host, https, path, docs, cors };
+        Ok(Approach::Known { proofs, target })
+    }
 
-        // 9. What the body claims to be. What it is, `BodyInspector` judges as it streams.
+    /// The other stages, in their order: what is counted, then what is asked.
+    ///
+    /// # Errors
+    /// The finding of the first stage that refuses.
+    pub(crate) fn judge_request<'a>(
+        &self,
+        head: &Head<'a>,
+        target: &Target<'_>,
+        client: ClientProofs,
+        counted: Counted<'_>,
+        facts: &mut Facts,
+        ledger: &mut Ledger,
+    ) -> Result<Judged<'a>, Box<Finding>> {
+        let rules = &self.rules;
+
+        // 9. How often. What was refused so far costs nobody's budget; what is wrong from here on does.
+        let verdict = limits::check(&rules.rates, counted, facts);
+        let (limits, ()) = ledger.judge(rules.rates.mode, verdict, ())?;
+
+        // 10. What the body claims to be. What it is, `BodyInspector` judges as it streams.
         let verdict = content::check(&rules.content, head);
         let (content, announced) = ledger.judge(rules.body.mode, verdict, content::unjudged(head))?;
         let verdict = content::check_type(&rules.content, &announced);
         let (media_types, ()) = ledger.judge(rules.types_mode, verdict, ())?;
 
-        // 10. What the app's own contract says of the head; last, since it costs most.
-        let verdict = contract::check(&rules.contract, head, &target, &announced);
+        // 11. What the app's own contract says of the head; last, since it costs most.
+        let verdict = contract::check(&rules.contract, head, target, &announced);
         facts.listing = verdict.listing;
         self.counters.count(verdict.listing);
         let (contract, matched) = ledger.judge(verdict.mode, verdict.held, Matched::new())?;
         let (stricter, ()) = ledger.judge(Mode::Monitor, verdict.stricter, ())?;
 
-        let proofs = Proofs {
-            limits,
-            framing,
-            client: client_known,
-            host,
-            https,
-            path,
-            docs,
-            cors,
-            content,
-            media_types,
-            contract,
-            stricter,
-        };
-        Ok(Judgement::Passed { proofs, announced, client, matched, asked: verdict.asked })
+        let proofs = Proofs { client, limits, content, media_types, contract, stricter };
+        Ok(Judged { proofs, announced, matched, asked: verdict.asked })
     }
 }

@@ -10,7 +10,7 @@ use http::{HeaderName, StatusCode, header};
 use smallvec::SmallVec;
 
 use crate::answer::errors::{self, BODY_FIELDS, ErrorPlan, STALE_FIELDS};
-use crate::answer::{AnswerBody, AnswerFields, AnswerPlan, Changed, headers, problem};
+use crate::answer::{AnswerBody, AnswerFields, AnswerPlan, Changed, headers, problem, refusal};
 use crate::body::BodyInspector;
 use crate::contract::Matched;
 use crate::engine::{Ended, Engine};
@@ -62,6 +62,11 @@ impl Exchange {
         &self.facts
     }
 
+    /// Of the policy by which it is judged.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.engine.fingerprint()
+    }
+
     /// The name of the exchange.
     pub fn request_id(&self) -> &RequestId {
         &self.facts.request_id
@@ -78,9 +83,22 @@ impl Exchange {
     pub fn answer(mut self, status: StatusCode, fields: &impl AnswerFields) -> (AnswerPlan, Answering) {
         self.engine.counters.answered(&self.facts, status);
         let rules = &self.engine.rules;
-        let planned = errors::plan(rules.errors, status, fields, &self.facts.request_id);
+        let mut refused = None;
+        match (refusal::of(status, fields), rules.rates.mode) {
+            (Some(finding), Mode::Monitor) => self.findings.push(finding),
+            (finding, _) => refused = finding,
+        }
+        let planned = match &refused {
+            Some(finding) => ErrorPlan::Mask {
+                body: problem::of_violation(&finding.violation, self.facts.request_id.as_str(), rules.audience),
+                media: problem::MEDIA_TYPE.clone(),
+            },
+            None => errors::plan(rules.errors, status, fields, &self.facts.request_id),
+        };
         let (error, monitored) = match (rules.errors.mode, planned) {
             (Mode::Enforce, planned) => (planned, None),
+            // A refusal is none of the app's errors.
+            (Mode::Monitor, planned) if refused.is_some() => (planned, None),
             (Mode::Monitor, ErrorPlan::Untouched) => (ErrorPlan::Untouched, None),
             (Mode::Monitor, ErrorPlan::Mask { .. }) => (ErrorPlan::Untouched, Some(Note::ErrorWouldBeMasked)),
             (Mode::Monitor, ErrorPlan::Strip(_)) => (ErrorPlan::Untouched, Some(Note::InputWouldBeStripped)),
@@ -92,7 +110,7 @@ impl Exchange {
             // What is rewritten is not judged twice.
             ErrorPlan::Mask { .. } | ErrorPlan::Strip(_) => None,
         };
-        let (mut notes, mut judging, mut refused, mut sent) = (SmallVec::new(), None, None, status);
+        let (mut notes, mut judging, mut sent) = (SmallVec::new(), None, status);
         let (mut error, mut action) = (error, None);
         // What would be rewritten is looked at only where something is done to it.
         let acts = |planned: &Planned| planned.plan.acts() || monitored.is_none();
@@ -122,6 +140,7 @@ impl Exchange {
         edits.notes.extend(monitored);
         edits.notes.extend(notes);
         let present = |name: &&HeaderName| fields.first(name).is_some();
+        edits.remove.extend([&refusal::FIELD].into_iter().filter(present).cloned());
         match &error {
             ErrorPlan::Untouched if matches!(action, Some(AnswerBody::Filter)) => {
                 edits.remove.extend(STALE_FIELDS.iter().filter(present).cloned());

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use buckler_http::head::Head;
+use buckler_limits::Moment;
+use buckler_limits::batch::unheard_of;
 use buckler_policy::settings::Mode;
 
 use crate::body::{BodyInspector, Judged};
 use crate::check::content::Announced;
-use crate::engine::{Engine, Judgement};
+use crate::engine::{Approach, Engine, Judged as Passed};
 use crate::facts::{Context, Facts};
+use crate::limits::Counted;
 use crate::stage::{Finding, Ledger, Stage, Step};
 
 /// What the stages say, each asked whatever the others said.
@@ -20,6 +23,8 @@ pub struct Explanation {
     pub decisive: Option<usize>,
     /// Whether the engine answers with nothing wrong: a preflight.
     pub preflight: Option<Stage>,
+    /// The limits that it counts against, as the policy has them. Nothing is counted: each is judged as the first use of it.
+    pub limits: Vec<String>,
 }
 
 impl Engine {
@@ -28,10 +33,26 @@ impl Engine {
     pub fn explain(self: &Arc<Self>, head: &Head<'_>, body: Option<&[u8]>, context: &Context) -> Explanation {
         let mut ledger = Ledger::tracing();
         let mut facts = Facts::new(head, context);
-        let judgement = self.judge(head, context, &mut facts, &mut ledger);
+        let mut limits = Vec::new();
+        let (passed, preflight) = match self.judge_client(head, context, &mut facts, &mut ledger) {
+            Ok(Approach::Known { proofs, target }) => {
+                let rates = &self.rules.rates;
+                let asked = rates.asked(&self.rules, head, &target, &facts);
+                let answers = asked.as_ref().map(|asked| unheard_of(&asked.batch, Moment(context.now.0)));
+                let counted = match (&asked, &answers) {
+                    (Some(asked), Some(answers)) => {
+                        limits.extend(rates.limits_of(asked).map(|limit| limit.text.clone()));
+                        Counted::Asked(asked, answers)
+                    }
+                    _ => Counted::Nothing,
+                };
+                (self.judge_request(head, &target, proofs, counted, &mut facts, &mut ledger).ok(), None)
+            }
+            Ok(Approach::Preflight) => (None, Some(Stage::Cors)),
+            Err(_) => (None, None),
+        };
         let mut steps = ledger.into_steps();
-        let preflight = matches!(judgement, Ok(Judgement::Preflight)).then_some(Stage::Cors);
-        if let (Ok(Judgement::Passed { announced, matched, .. }), Some(body)) = (&judgement, body) {
+        if let (Some(Passed { announced, matched, .. }), Some(body)) = (&passed, body) {
             let is_json = matches!(announced, Announced::Json(..));
             let mut inspector = self.inspector(announced, matched);
             let refused = judge_whole(&mut inspector, body).err().map(|finding| (Mode::Enforce, finding));
@@ -46,7 +67,7 @@ impl Engine {
             }
         }
         let decisive = steps.iter().position(|step| step.mode == Mode::Enforce && step.violation.is_some());
-        Explanation { steps, decisive, preflight: preflight.filter(|_| decisive.is_none()) }
+        Explanation { steps, decisive, preflight: preflight.filter(|_| decisive.is_none()), limits }
     }
 }
 

@@ -7,6 +7,7 @@ use buckler_http::head::{Field, Head};
 use http::{HeaderValue, Method};
 
 use crate::check::cors::Sharing;
+use crate::limits::fields::Told;
 use crate::redact::Target;
 use crate::usage::Listing;
 
@@ -55,8 +56,8 @@ impl RequestId {
         Self { text, length: 2 * nonce.len() }
     }
 
-    /// Takes over the name that a trusted proxy gave, if it is one that cannot hurt a log.
-    pub(crate) fn foreign(name: &[u8]) -> Option<Self> {
+    /// Takes over the name that whoever is trusted gave, if it is one that cannot hurt a log.
+    pub fn foreign(name: &[u8]) -> Option<Self> {
         let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         if !FOREIGN_ID.contains(&name.len()) || !name.iter().all(plain) {
             return None;
@@ -106,6 +107,7 @@ pub(crate) struct Facts {
     pub(crate) body: Unread,
     pub(crate) sharing: Sharing,
     pub(crate) listing: Listing,
+    pub(crate) limits: Told,
 }
 
 impl Facts {
@@ -125,6 +127,7 @@ impl Facts {
             body: if head.has_body() { Unread::Body } else { Unread::Nothing },
             sharing: Sharing::AppsOwn,
             listing: Listing::Unjudged,
+            limits: Told::default(),
         }
     }
 

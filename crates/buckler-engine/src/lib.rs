@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! Head + Context ──► Engine::open ──► Opening::Answer(Ended)          a refusal, a preflight, a redirect
+//!                                ├──► Opening::Consult(Consult)        batch() to a store, its answers to resume()
 //!                                └──► Opening::Admit(Admission)
 //!                                         │ edits()                   what the app sees
 //!                                         ▼ into_parts()
@@ -25,6 +26,8 @@
 //! |---|---|
 //! | [`engine`](Engine) | the stages in their order |
 //! | `check` | what each stage decides, one file each; none knows its mode |
+//! | `consult` | an exchange that waits for what a store has counted |
+//! | `limits` | the limits of the policy, which of them a request counts against, and what clients are told |
 //! | `contract` | the app's document, as the policy holds requests to it |
 //! | `response` | answers, held to what the document declares and to what may leave |
 //! | [`stage`] | names, findings, proofs, and the one place where a mode counts |
@@ -55,12 +58,14 @@ mod admission;
 pub mod answer;
 mod body;
 mod check;
+mod consult;
 mod contract;
 mod edited_body;
 mod engine;
 mod exchange;
 pub mod explain;
 mod facts;
+mod limits;
 mod reason;
 pub mod record;
 pub mod redact;
@@ -73,11 +78,13 @@ mod usage;
 pub use admission::{Admission, RequestEdits};
 pub use answer::{AfterReply, Reply};
 pub use body::{BodyInspector, BodyPlan, Judged};
+pub use consult::Consult;
 pub use contract::faults::{InputFault, Step as InputStep};
 pub use edited_body::{EditedBody, EditedField};
 pub use engine::{Ended, Engine, Opening};
 pub use exchange::{Answering, Ending, Exchange, Traffic};
 pub use facts::{Context, RequestId, Timestamp};
+pub use limits::who::{Counted, Who};
 pub use reason::{Reason, Severity};
 pub use record::Record;
 pub use response::judging::Unreadable;

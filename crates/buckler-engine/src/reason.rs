@@ -78,6 +78,10 @@ reasons! {
     Misdirected = "misdirected", MISDIRECTED_REQUEST, "Misdirected request", Warning;
     /// The body is not what it must be.
     ContractViolation = "contract_violation", UNPROCESSABLE_ENTITY, "Contract violation", Info;
+    /// The client asks more often than the policy allows.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Rate limited", Info;
+    /// The client has used up what it has for this day or month.
+    QuotaExhausted = "quota_exhausted", TOO_MANY_REQUESTS, "Quota exhausted", Info;
     /// The header fields are more, or larger, than the policy allows.
     HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large", Warning;
     /// The app, or the engine itself, failed; the details are in the log.

@@ -68,6 +68,10 @@ pub enum Note {
     UndeclaredStatus,
     /// The contract does not declare the media type.
     UndeclaredMediaType,
+    /// The store of a limit could not be asked, and the request passed uncounted.
+    LimitUncounted,
+    /// The store of a limit could not be asked, and the request was counted on this machine alone.
+    LimitCountedLocally,
     /// The answer was not looked into: it is a part, or too long to be monitored.
     ResponseUnjudged,
 }
@@ -120,6 +124,7 @@ impl Record {
         if facts.source == Source::Unsolicited {
             notes.push(Note::UnsolicitedForwarding);
         }
+        notes.extend(facts.limits.note);
         Self {
             request_id: facts.request_id,
             began: facts.began,

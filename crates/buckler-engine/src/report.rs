@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use buckler_policy::settings::{
-    Docs, Environment, Http2, Mask, Mode, Policy, Presence, ResponseRule, Responses, Stricter, StripInput, Tls, Trim,
-    UnknownFields, Unlisted,
+    Docs, Environment, Http2, Mask, Mode, Policy, Presence, ResponseRule, Responses, StateStore, Stricter, StripInput,
+    Tls, Trim, UnknownFields, Unlisted,
 };
 
 use crate::check;
@@ -99,6 +99,7 @@ pub(crate) fn controls(policy: &Policy, contract: &ContractRules) -> Vec<Control
                 of(Stage::Cors, cors.mode, names.join(", "), "cors.origins")
             }
         },
+        rates(policy),
         of(
             Stage::Content,
             policy.content.mode,
@@ -147,6 +148,24 @@ pub(crate) fn controls(policy: &Policy, contract: &ContractRules) -> Vec<Control
         },
         responses(policy, contract),
     ]
+}
+
+fn rates(policy: &Policy) -> Control {
+    let limits = &policy.limits;
+    let own = policy.routes.iter().filter(|route| !route.limits.is_empty()).count();
+    let default: Vec<String> = limits.default.iter().map(|rule| rule.limit.to_string()).collect();
+    let routes = match own {
+        0 => String::new(),
+        1 => "1 route has its own".to_owned(),
+        more => format!("{more} routes have their own"),
+    };
+    let said: Vec<String> = default.into_iter().chain((own > 0).then_some(routes)).collect();
+    let (state, detail) = match (said.is_empty(), &policy.store.state) {
+        (true, _) => (State::Off, "nothing is counted: `limits.default` is empty".to_owned()),
+        (false, StateStore::Embedded) => (limits.mode.into(), format!("{}; counted on this machine", said.join(", "))),
+        (false, StateStore::Redis(_)) => (limits.mode.into(), format!("{}; counted in Redis", said.join(", "))),
+    };
+    Control { stage: Stage::Limits, state, detail: detail.into(), key: "limits" }
 }
 
 fn docs(policy: &Policy) -> Control {

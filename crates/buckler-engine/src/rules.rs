@@ -15,6 +15,7 @@ use crate::check::cors::{CorsRules, KnownOrigin};
 use crate::check::docs::DocsRules;
 use crate::check::https::Transport;
 use crate::contract::ContractRules;
+use crate::limits::LimitRules;
 use crate::response::ResponseRules;
 
 /// Everything that a request is judged by.
@@ -30,6 +31,7 @@ pub(crate) struct Rules {
     pub(crate) docs_mode: Mode,
     pub(crate) cors: Option<CorsRules>,
     pub(crate) cors_mode: Mode,
+    pub(crate) rates: LimitRules,
     pub(crate) content: ContentRules,
     pub(crate) types_mode: Mode,
     pub(crate) contract: ContractRules,
@@ -65,6 +67,7 @@ impl Rules {
             docs_mode: policy.contract.mode,
             cors: policy.cors.as_ref().map(compile_cors),
             cors_mode: policy.cors.as_ref().map_or(Mode::Enforce, |cors| cors.mode),
+            rates: LimitRules::compile(policy),
             content: ContentRules {
                 max_body: policy.content.max_body,
                 types: policy.content.types.clone(),

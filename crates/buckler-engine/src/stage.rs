@@ -68,6 +68,8 @@ stages! {
     Docs = "docs", "contract.mode";
     /// Pages of other origins get what the policy shares.
     Cors = "cors", "cors.mode";
+    /// Nobody asks more often than the policy allows.
+    Limits = "limits", "limits.mode";
     /// The body's size and coding, and that it has a type.
     Content = "content", "content.mode";
     /// The body's type is one of those that are taken.

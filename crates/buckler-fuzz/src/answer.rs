@@ -26,7 +26,7 @@ fn exchange() -> Option<Exchange> {
     let connection = Connection { scheme: buckler_http::connection::Scheme::Https, ..Connection::LOCAL };
     match engine.open(&head, &Context { connection, now: Timestamp(0), nonce: [0; 16] }) {
         Opening::Admit(admission) => Some(admission.into_parts().1),
-        Opening::Answer(_) => None,
+        Opening::Answer(_) | Opening::Consult(_) => None,
     }
 }
 

@@ -78,6 +78,7 @@ fn refusal(engine: &Arc<Engine>, target: &[u8], fields: &[(&[u8], &[u8])]) -> Op
             let _record = exchange.abandon(Traffic::default(), Timestamp(1));
             None
         }
+        Opening::Consult(_) => unreachable!("a client without an address is not counted"),
         Opening::Answer(ended) => {
             let body = ended.reply.body.to_vec();
             assert!(!contains(&body, CANARY), "what was sent is repeated");
@@ -133,6 +134,7 @@ fn judged<'a>(
     head.push(b"content-length", length.as_bytes());
     let admission = match engine.open(&head, &CONTEXT) {
         Opening::Admit(admission) => admission,
+        Opening::Consult(_) => unreachable!("a client without an address is not counted"),
         Opening::Answer(ended) => return Err(ended.reply.body.to_vec()),
     };
     let (mut inspector, exchange) = admission.into_parts();

@@ -122,8 +122,12 @@ pub fn head(data: &[u8]) {
         head.push(name, value.trim_ascii());
     }
     let context = Context { connection: PROXY, now: Timestamp(0), nonce: [0; 16] };
-    match engine.open(&head, &context) {
+    match engine
+        .open(&head, &context)
+        .settle(&head, context.now, |batch| buckler_limits::batch::unheard_of(batch, buckler_limits::Moment(0)))
+    {
         Opening::Answer(ended) => assert!(!ended.reply.status.is_success() || ended.reply.status == 204),
+        Opening::Consult(_) => unreachable!("settled"),
         Opening::Admit(admission) => {
             assert!(head.bytes() <= 32 * 1024);
             let edits = admission.edits();

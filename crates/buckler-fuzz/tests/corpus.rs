@@ -22,6 +22,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("head", buckler_fuzz::head),
     ("json_editor", buckler_fuzz::json_editor),
     ("json_scanner", buckler_fuzz::json_scanner),
+    ("limit_text", buckler_fuzz::limit_text),
     ("media_type", buckler_fuzz::media_type),
     ("origin", buckler_fuzz::origin),
     ("policy_text", buckler_fuzz::policy_text),

@@ -70,3 +70,51 @@ proptest! {
         }
     }
 }
+
+const WORDS: &[&str] = &[
+    "1",
+    "0",
+    "5",
+    "100",
+    "1000000000000",
+    "31536000",
+    "9",
+    "/",
+    "second",
+    "minute",
+    "hour",
+    "day",
+    "month",
+    "ms",
+    "s",
+    "m",
+    "h",
+    "d",
+    " ",
+    " burst ",
+    " per ",
+    "ip",
+    "route",
+    "header:",
+    "x-key",
+    "user",
+    "+",
+    "\u{ff15}",
+    "-",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    #[test]
+    fn no_words_break_the_language_of_limits(words in prop::collection::vec(prop::sample::select(WORDS), 0..14)) {
+        buckler_fuzz::limit_text(words.concat().as_bytes());
+    }
+
+    #[test]
+    fn what_is_nearly_a_limit_keeps_the_promises(
+        count in "[0-9]{1,7}", period in "[0-9]{0,6}(ms|s|m|h|d|day|hour)", burst in "( burst [0-9]{1,6})?", per in "( per (ip|route|user)(\\+header:[a-z.!]{1,3})?)?",
+    ) {
+        buckler_fuzz::limit_text(format!("{count}/{period}{burst}{per}").as_bytes());
+    }
+}

@@ -18,8 +18,9 @@ use buckler_engine::record::Note;
 use buckler_engine::{Engine, Record, Severity};
 use buckler_http::connection::Peer;
 use buckler_policy::settings::{ContractSource, Http2, Mode, Policy, Requests};
+use buckler_store::Counters;
 use buckler_tower::{Admitted, Buckler, BucklerLayer, RequestBody, Settings};
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use tower_service::Service;
 
 use crate::early::Judged;
@@ -32,7 +33,11 @@ use crate::tls::clients::{self, ClientCertificate};
 use crate::tls::{Identity, Tls, TlsError};
 use crate::upstream::{Download, Endpoints, UpstreamError, UpstreamService};
 use crate::workers::edge;
+use crate::workers::ticket::{self, TicketKey};
 use crate::{Bound, ClientBody, Gateway, GatewaySettings, Listen, LocalAddress};
+
+/// The name of the exchange, which the layer has set.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Who stands behind the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +99,7 @@ pub struct Assembled {
 }
 
 impl Assembled {
-    /// Compiles the policy, loads the certificate and takes the sockets: those of `inherited` that stand in for an
+    /// Compiles the policy, whose limits are counted in `counters`, loads the certificate and takes the sockets: those of `inherited` that stand in for an
     /// address of the policy, and new ones for the others.
     ///
     /// # Errors
@@ -103,6 +108,7 @@ impl Assembled {
         policy: &Policy,
         endpoints: Endpoints,
         behind: Behind,
+        counters: Arc<dyn Counters>,
         log: Log,
         inherited: Inherited,
     ) -> Result<Self, AssemblyError> {
@@ -122,7 +128,7 @@ impl Assembled {
 
         let proxies_named = Arc::new(AtomicBool::new(!policy.server.trusted_proxies.is_empty()));
         let records = Records::new(log.clone(), Arc::clone(&proxies_named));
-        let settings = Settings { observer: Arc::new(records), ..Settings::default() };
+        let settings = Settings { observer: Arc::new(records), counters, ..Settings::default() };
         let layer = BucklerLayer::with(engine(policy)?, settings);
         let gateway = GatewaySettings {
             max_connections: policy.server.max_connections,
@@ -207,13 +213,25 @@ impl Service<Request<RequestBody<ClientBody>>> for ToApp {
                 Peer::Local => None,
             };
             let value = edge::field_value(admitted.scheme, client, *local);
+            let ticket = ticket(&request, admitted.fingerprint);
             request.headers_mut().insert(edge::FIELD_NAME, value);
+            if let Some(ticket) = ticket {
+                request.headers_mut().insert(ticket::FIELD_NAME, ticket);
+            }
         }
         if let Some(shown) = request.extensions_mut().remove::<ClientCertificate>() {
             request.headers_mut().insert(clients::FIELD_NAME, shown.field());
         }
         self.inner.call(request)
     }
+}
+
+/// What tells a middleware in the worker that it has nothing more to judge.
+fn ticket<B>(request: &Request<B>, fingerprint: u64) -> Option<HeaderValue> {
+    let request_id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
+    let target = request.uri().path_and_query()?.as_str().as_bytes();
+    let judged = ticket::Judged { request_id, method: request.method().as_str(), target, fingerprint };
+    TicketKey::of_this_process()?.issue(&judged)
 }
 
 /// Writes down every exchange, and says once what nobody would see in the single lines: that a proxy seems to

@@ -177,6 +177,16 @@ fn keep_fixed(next: &Policy, now: &Policy) -> (Policy, Vec<&'static str>) {
         "server.limits.headers": server.limits.headers;
         "server.limits.head": server.limits.head;
         "server.limits.streams": server.limits.streams;
+        // The store of the limits.
+        "store.state": store.state;
+        "store.name": store.name;
+        "store.path": store.path;
+        "store.keys": store.keys;
+        "store.keep": store.keep;
+        "store.secret": store.secret;
+        "store.ca": store.ca;
+        "store.timeout": store.timeout;
+        "store.lease": store.lease;
         // The writing thread.
         "log.format": log.format;
         "log.access": log.access;

@@ -111,8 +111,8 @@ findings! {
          hijacking), and no `[cors]` of the policy says which pages may.",
         "name your front ends as `origins` under `[cors]`: other pages' handshakes get 403";
     UnlimitedSignIn, "B201", Warning, Route, "sign-in without a rate limit",
-        "Passwords and tokens can be guessed as fast as the machine answers.",
-        "this release has no limits of its own: limit it in the app (slowapi, fastapi-limiter) or at the proxy in front";
+        "Passwords and tokens can be guessed as fast as the machine answers, or as the limits over all allow.",
+        "write a `[[route]]` with match = \"POST /login\" and limits = [\"5/minute per ip\"]";
     UnboundedBody, "B202", Warning, Route, "body without a bound",
         "`content` is monitored, so a body of any length reaches the app.",
         "write mode = \"enforce\" under `[content]`";

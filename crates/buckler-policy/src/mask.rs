@@ -123,7 +123,7 @@ const ENDS_OF_URL: [char; 9] = ['"', '\'', ' ', '\t', ',', ']', '}', '\r', '\n']
 /// Masks what an address carries beside where it leads: user and password, and the query. Same length in bytes.
 pub(crate) fn mask_urls(text: &str) -> Cow<'_, str> {
     if !text.contains("://") {
-        return Cow::Borrowed(text);
+        return mask_userinfo(text);
     }
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -137,6 +137,15 @@ pub(crate) fn mask_urls(text: &str) -> Cow<'_, str> {
     }
     shown.push_str(rest);
     Cow::Owned(shown)
+}
+
+/// Masks what stands before an `@` in a word of a line without addresses: of one whose scheme was forgotten, that is the
+/// password.
+fn mask_userinfo(line: &str) -> Cow<'_, str> {
+    let Some((before, place)) = line.rsplit_once('@') else { return Cow::Borrowed(line) };
+    let word = before.rfind(ENDS_OF_URL).map_or(0, |at| at + 1);
+    let (before, userinfo) = before.split_at_checked(word).unwrap_or((before, ""));
+    Cow::Owned(format!("{before}{}@{place}", stars(userinfo)))
 }
 
 /// Splits a line before the first value that has to be masked.

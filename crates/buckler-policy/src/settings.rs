@@ -4,6 +4,8 @@
 //! secrets are references. The engine compiles this value once into its own tables.
 
 mod contract;
+mod fingerprint;
+mod limits;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,6 +21,8 @@ pub use contract::{
     Contract, ContractSource, Coverage, Docs, Document, DocumentUrl, Requests, ResponseRule, Responses, Silence,
     Transport, Unlisted,
 };
+
+pub use limits::{Keep, LimitFields, LimitRule, Limits, Route, StateStore, Store};
 
 /// The whole policy, resolved: file, environment and defaults have been laid over each other.
 #[derive(Debug, Clone)]
@@ -37,6 +41,12 @@ pub struct Policy {
     pub content: Content,
     /// What the app says of itself.
     pub contract: Contract,
+    /// How often clients may ask.
+    pub limits: Limits,
+    /// Rules of single routes.
+    pub routes: Vec<Route>,
+    /// Where counts are kept.
+    pub store: Store,
     /// What a client may learn from an error.
     pub errors: Errors,
     /// Access and event log.

@@ -6,7 +6,9 @@ use crate::diagnostic::{Diagnostic, PolicyErrors, Severity, Warning};
 use crate::place::TextKind;
 use crate::provenance::Provenance;
 use crate::reader::{Read, Reader, Settings};
-use crate::sections::{self, app, content, contract, cors, errors, general, headers, log, server};
+use crate::sections::{
+    self, app, content, contract, cors, errors, general, headers, limits, log, route, server, store,
+};
 use crate::settings::Policy;
 use crate::{document, environment};
 
@@ -144,6 +146,9 @@ fn read(reader: &mut Reader) -> Read<Policy> {
     let cors = cors::read(reader);
     let content = content::read(reader);
     let contract = contract::read(reader);
+    let limits = limits::read(reader);
+    let routes = route::read(reader, limits.as_ref().ok());
+    let store = store::read(reader);
     let errors = errors::read(reader);
     let log = log::read(reader);
     reader.check_shadowed(sections::key);
@@ -155,6 +160,9 @@ fn read(reader: &mut Reader) -> Read<Policy> {
         cors: cors?,
         content: content?,
         contract: contract?,
+        limits: limits?,
+        routes: routes?,
+        store: store?,
         errors: errors?,
         log: log?,
     })

@@ -57,11 +57,7 @@ pub(crate) fn unknown(section: &str, name: &str, is_section: bool, place: &Place
 
 fn not_in_this_release(later: &str, purpose: &str, place: &Place) -> Diagnostic {
     let is_section = !later.contains('.');
-    let shown = match later {
-        "route" => "`[[route]]`".to_owned(),
-        _ if is_section => format!("`[{later}]`"),
-        _ => format!("`{later}`"),
-    };
+    let shown = if is_section { format!("`[{later}]`") } else { format!("`{later}`") };
     let message = format!("{shown} is not enforced by this release ({purpose})");
     let mut error = Diagnostic::error(Code::NotInThisRelease, Some(place.clone()), message);
     error.key = Some(later.to_owned());

@@ -50,9 +50,10 @@ fn names_that_are_no_keys() {
 #[test]
 fn what_this_release_does_not_enforce() {
     let cases = [
-        ("section", "[limits]\ndefault = [\"600/minute burst 100 per ip\"]"),
+        ("section", "[bans]\nafter = 10"),
         ("sub-section", "[identity.tokens]\naccess = \"15m\""),
-        ("list of tables", "[[route]]\nmatch = \"POST /users\"\n[[route]]\nmatch = \"GET /users\""),
+        ("key of a route", "[[route]]\nmatch = \"POST /users\"\naccess = \"public\"\nupload = {}"),
+        ("limits of signing in", "[limits]\nlogin = [\"5/minute per ip\"]"),
         ("key", "[content]\ntrim = true"),
         ("misspelt", "[websockets]\nrate = 1"),
     ];
@@ -150,7 +151,7 @@ fn cors() {
 fn transport() {
     let host = "[server]\nhosts = [\"a.example\"]\n";
     let tls = |rest: &str| load(&format!("{host}{rest}"));
-    assert_page!(page([
+    assert_page!(page(vec![
         ("self-signed", tls("[server.tls]\nmode = \"self-signed\"")),
         ("off without proxies", tls("[server.tls]\nmode = \"off\"")),
         ("off behind a proxy", tls("trusted_proxies = [\"10.0.0.1\"]\n[server.tls]\nmode = \"off\"")),
@@ -205,7 +206,7 @@ fn the_environment_and_flags() {
         ("flag of no key", with_flag("server.lisen", "0.0.0.0:1", "--listen")),
         ("argument of no key", with_flag("server.host", "a.example", "server__host=")),
         ("argument of no section", with_flag("polcy", "buckler.toml", "polcy=")),
-        ("argument of a later release", with_flag("limits.default", "1", "limits__default=")),
+        ("argument of a later release", with_flag("bans.after", "1", "bans__after=")),
         ("argument for a section", with_flag("server", "1", "server=")),
     ];
     assert_page!(page(cases.into_iter().chain(flags)));
@@ -238,7 +239,7 @@ origins = [\"*\", \"null\"]
 credentials = true
 
 [limits]
-default = [\"600/minute per ip\"]
+default = [\"600/minut per ip\"]
 ";
     let variables = [("BUCKLER_CONTENT__MAX_BODY", "10M"), ("BUCKLER_SERVER_HOSTS", "a.example")];
     let loaded = with_variables(text, &variables);
@@ -328,4 +329,61 @@ fn where_a_contract_may_come_from() {
         let told = format!("{:?} {:?}", loaded.policy, loaded.provenance);
         assert!(told.contains(shown) && !told.contains("CANARY"), "{told}");
     }
+}
+
+// R12
+#[test]
+fn limits_that_are_none() {
+    let limits = |list: &str| development(&format!("[limits]\ndefault = {list}"));
+    assert_page!(page(vec![
+        ("no period", limits("[\"5 per minute\"]")),
+        ("misspelt period", limits("[\"5/minute per ip\", \"10/minut per ip\"]")),
+        ("nothing", limits("[\"0/minute\"]")),
+        ("a number", limits("[5]")),
+        ("a word", limits("\"5/minute per ip\"")),
+        ("what others call it", limits("[\"5/minute per remote_addr\"]")),
+        ("burst of a quota", limits("[\"1000/day burst 10\"]")),
+        ("whose identity", limits("[\"5/minute per user\", \"5/minute per ip+key\"]")),
+        ("a table", limits("[{ limt = \"5/minute\", store_down = \"pass\" }]")),
+        ("five", limits("[\"1/s\", \"2/s\", \"3/s\", \"4/s\", \"5/s\"]")),
+        ("prefix of nobody", development("[limits]\nipv6_prefix = 16")),
+    ]));
+}
+
+// R12
+#[test]
+fn routes_that_are_none() {
+    let route = |text: &str| development(&format!("[[route]]\n{text}"));
+    assert_page!(page(vec![
+        ("no match", route("limits = [\"5/minute\"]")),
+        ("no path", route("match = \"POST users\"")),
+        ("open brace", route("match = \"POST /users/{id\"")),
+        ("misspelt", route("match = \"/a\"\nlimit = [\"5/minute\"]")),
+        ("twice", route("match = \"get /a/{x}\"\n\n[[route]]\nmatch = \"GET /a/{y}\"")),
+        ("no cost", route("match = \"/a\"\ncost = 0")),
+        ("a section", development("[route]\nmatch = \"/a\"")),
+        ("never met", route("match = \"/a\"\ncost = 500\nlimits = [\"1000/minute burst 5\"]")),
+        (
+            "never reached",
+            route("match = \"/a\"\nlimits = [\"5/minute per ip\", \"6/minute per ip\", \"9000/minute per ip\"]"),
+        ),
+    ]));
+}
+
+// R13
+#[test]
+fn stores_that_are_none() {
+    let store = |text: &str| development(&format!("[store]\n{text}"));
+    let deployed = |text: &str| load(&format!("{COMPLETE}[store]\n{text}"));
+    assert_page!(page(vec![
+        ("a word", store("state = \"memory\"")),
+        ("no scheme", store("state = \"hunter2-canary@redis:6379\"")),
+        ("a password", deployed("state = \"redis://:hunter2-canary@redis/0\"")),
+        ("a password in development", store("state = \"redis://:hunter2-canary@redis/0\"")),
+        ("a literal secret", deployed("state = \"env:REDIS_URL\"\nsecret = \"hunter2-canary\"")),
+        ("of no use", store("timeout = \"10ms\"\nlease = 10")),
+        ("a bad name", store("name = \"a b\"")),
+        ("too few", store("keys = 10")),
+        ("accounts", store("identity = \"sqlite:buckler.db\"")),
+    ]));
 }

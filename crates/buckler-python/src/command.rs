@@ -2,13 +2,17 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use buckler::policy_source::PolicySource;
+use buckler::stores;
 use buckler_policy::settings::Policy;
 use buckler_policy::{Host, Override, Style};
+use buckler_store::Counters;
 use pyo3::prelude::*;
 
 use crate::error::PolicyError;
+use crate::records::Records;
 
 /// Runs the command: what a shell calls `buckler` with these arguments, the program's name first. Gives its exit code.
 /// `interpreter` is the Python whose wheel this is.
@@ -17,6 +21,22 @@ use crate::error::PolicyError;
 pub(crate) fn main(py: Python<'_>, arguments: Vec<OsString>, interpreter: Option<PathBuf>) -> u8 {
     // It may serve for weeks; other threads of the interpreter, if there are any, go on.
     py.detach(|| buckler::main_from(arguments, interpreter.as_deref()).code())
+}
+
+/// Where the limits of a middleware's policy are counted; `records` are told when a store goes and comes back.
+///
+/// # Errors
+/// [`PolicyError`] where there is no such place.
+pub(crate) fn counters(policy: &Policy, file: Option<&Path>, records: &Arc<Records>) -> PyResult<Arc<dyn Counters>> {
+    let log = Arc::downgrade(records);
+    let on_change = stores::telling(move |incident| {
+        if let Some(records) = log.upgrade() {
+            records.tell(incident);
+        }
+    });
+    let opened = stores::open_blocking(policy, file, Some(on_change))
+        .map_err(|failure| PolicyError::new_err(format!("error: {failure}")))?;
+    Ok(opened.counters)
 }
 
 /// Reads the policy of a middleware, with what is weak in it.

@@ -1,12 +1,11 @@
 //! The compiled policy of one middleware, and how an exchange is opened.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
-use buckler_engine::{Context, Ended, Engine as Compiled, Opening, Reason};
-use buckler_http::connection::{Client, Connection};
+use buckler_engine::{Context, Ended, Engine as Compiled, Reason};
+use buckler_http::connection::Connection;
 use buckler_policy::settings::{ContractSource, Document, Policy};
 use buckler_tower::room::HoldBudget;
 use buckler_tower::{SystemTime, Time as _};
@@ -16,11 +15,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::error::PolicyError;
-use crate::exchange::{Exchange, Opened, Room};
+use crate::limits::Counting;
 use crate::lines::Ready;
 use crate::message::{self, Kind};
+use crate::opening::Asked;
 use crate::records::{Records, nonce};
 use crate::scope::{Judged, Protocol, Scope};
+use crate::ticket::recognised;
 
 /// Bytes of request bodies that one middleware holds back at the same time; as much as the tower layer does.
 const HELD_BYTES: usize = 256 * 1024 * 1024;
@@ -36,13 +37,14 @@ pub(crate) struct Host {
     /// With what has been learned of the app.
     policy: Mutex<Policy>,
     budget: Arc<HoldBudget>,
+    counting: Arc<Counting>,
     records: Arc<Records>,
 }
 
 /// A compiled policy, and what Python needs of it again and again.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    engine: Arc<Compiled>,
+    pub(crate) engine: Arc<Compiled>,
     pub(crate) ready: Ready,
 }
 
@@ -72,6 +74,14 @@ impl Host {
         &self.records
     }
 
+    pub(crate) fn name(&self) -> u64 {
+        self.name
+    }
+
+    pub(crate) fn counting(&self) -> &Arc<Counting> {
+        &self.counting
+    }
+
     fn context(connection: Connection) -> Context {
         Context { connection, now: SystemTime.now(), nonce: nonce() }
     }
@@ -96,14 +106,17 @@ impl Engine {
     /// Reads the policy: file, then `BUCKLER_*` variables, then `overrides` as pairs of key and value, written as in a
     /// variable.
     #[new]
-    #[expect(clippy::needless_pass_by_value, reason = "Python's values are converted")]
     fn new(py: Python<'_>, policy: Option<std::path::PathBuf>, overrides: Vec<(String, String)>) -> PyResult<Self> {
-        let (policy, warnings) = crate::command::load(policy.as_deref(), overrides)?;
+        let file = policy;
+        let (policy, warnings) = crate::command::load(file.as_deref(), overrides)?;
+        let records = Records::new(policy.log.clone());
+        let counters = crate::command::counters(&policy, file.as_deref(), &records)?;
         let host = Host {
             name: NEXT.fetch_add(1, Ordering::Relaxed),
             judge: ArcSwap::from_pointee(Judge::new(py, &policy)?),
             budget: Arc::new(HoldBudget::new(HELD_BYTES)),
-            records: Records::new(policy.log.clone()),
+            counting: Arc::new(Counting::new(counters, &policy)),
+            records,
             policy: Mutex::new(policy),
         };
         let engine = Arc::clone(&host.judge().engine);
@@ -129,6 +142,12 @@ impl Engine {
             (control.stage.name().to_owned(), control.state.as_str().to_owned(), control.detail.clone().into_owned())
         })
         .collect()
+    }
+
+    /// What tells its policy from those that judge otherwise.
+    #[getter]
+    fn fingerprint(&self) -> u64 {
+        self.host.judge().engine.fingerprint()
     }
 
     /// The environment that the policy is for.
@@ -218,32 +237,21 @@ impl Engine {
             let version = buckler_http::head::Version::Http11;
             return Ok(message::reply(py, &judge.ready, kind, &reply, &Method::GET, version)?.into_any());
         };
-        let context = Host::context(read.connection);
-        let opening = catch_unwind(AssertUnwindSafe(|| {
-            let mut head = read.head(&fields);
-            if body_follows {
-                head.body_follows();
-            }
-            judge.engine.open(&head, &context)
-        }));
-        let method = Method::from_bytes(read.method().as_bytes()).unwrap_or_default();
-        match opening.unwrap_or_else(|_panic| judge.engine.broken(read.method(), read.target(), &context)) {
-            Opening::Answer(ended) => {
-                let Ended { reply, mut record } = *ended;
-                record.bytes_out = reply.body.len() as u64;
-                let messages = message::reply(py, &judge.ready, kind, &reply, &method, read.version)?;
-                host.records.take(record);
-                Ok(messages.into_any())
-            }
-            Opening::Admit(admission) => {
-                read.admit(&admission)?;
-                let room = Room::of(Client::from(admission.peer()));
-                scope.set_item(intern!(py, "buckler"), Judged::new(host.name, &admission))?;
-                let version = read.version;
-                let (inspector, judging) = admission.into_parts();
-                let opened = Opened { judging, inspector, kind, version, method, room };
-                Ok(Bound::new(py, Exchange::new(Arc::clone(host), send.unbind(), opened))?.into_any())
-            }
+        if let Some(judged) = recognised(scope, read, &fields, judge.engine.fingerprint())? {
+            let judged = Judged::by_the_gateway(host.name, judged, read.connection, Arc::clone(&host.counting));
+            let judged = Bound::new(py, judged)?;
+            scope.set_item(intern!(py, "buckler"), &judged)?;
+            return Ok(judged.into_any());
         }
+        let context = Host::context(read.connection);
+        let asked = Asked {
+            host: Arc::clone(host),
+            judge: Arc::clone(&judge),
+            context,
+            kind,
+            body_follows,
+            send: send.unbind(),
+        };
+        asked.open(read, &fields)
     }
 }

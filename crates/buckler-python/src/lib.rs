@@ -22,27 +22,37 @@
 //! | `engine` | the compiled policy of one middleware, and how an exchange is opened |
 //! | `lines` | header fields |
 //! | `scope` | the scope, read and edited |
+//! | `opening` | how far a head is judged at once, and the rest when a store has counted |
 //! | `exchange` | one exchange between its admission and its record |
 //! | `message` | ASGI messages |
+//! | `bridge` | what is waited for in an event loop |
+//! | `limits` | limits that apps have written themselves |
 //! | `records` | the log of a process that may fork |
+//! | `ticket` | what the gateway in front has judged already |
 //! | `error` | what Python is told when a policy is wrong |
 //!
 //! The same module carries the whole command ([`command`]), so the `buckler` of the wheel is the program itself.
 
+mod bridge;
 mod command;
 mod engine;
 mod error;
 mod exchange;
+mod limits;
 mod lines;
 mod message;
+mod opening;
 mod records;
 mod scope;
+mod ticket;
 
 use pyo3::prelude::*;
 
 /// `buckler._buckler`: what the package's Python is built on, and no interface of its own.
 #[pymodule(gil_used = false)]
 mod _buckler {
+    #[pymodule_export]
+    use super::bridge::{Answered, Pending, Wire};
     #[pymodule_export]
     use super::command::main;
     #[pymodule_export]
@@ -51,6 +61,8 @@ mod _buckler {
     use super::error::PolicyError;
     #[pymodule_export]
     use super::exchange::Exchange;
+    #[pymodule_export]
+    use super::limits::{Limit, Standing, Store};
     #[pymodule_export]
     use super::message::Done;
     #[pymodule_export]

@@ -21,6 +21,12 @@ const LENGTH_DIGITS: usize = 20;
 #[derive(Clone)]
 pub(crate) struct Lines<'py>(SmallVec<[Bound<'py, PyAny>; USUAL_FIELDS]>);
 
+impl<'py> FromIterator<Bound<'py, PyAny>> for Lines<'py> {
+    fn from_iter<I: IntoIterator<Item = Bound<'py, PyAny>>>(lines: I) -> Self {
+        Self(lines.into_iter().collect())
+    }
+}
+
 /// Name and value of a line.
 pub(crate) type Text<'a> = (&'a [u8], &'a [u8]);
 
@@ -59,6 +65,10 @@ impl<'py> Lines<'py> {
             PyTuple::new(line.py(), [bytes(line.get_item(0)?)?, bytes(line.get_item(1)?)?]).map(Bound::into_any)
         };
         self.0.iter().map(mend).collect::<PyResult<_>>().map(Self)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Bound<'py, PyAny>> {

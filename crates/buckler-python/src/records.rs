@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use buckler_engine::Record;
-use buckler_gateway::log::{Colour, Log, StandardError, Writer};
+use buckler_gateway::log::{Colour, Incident, Log, StandardError, Writer};
 use buckler_policy::settings;
 use buckler_tower::{Nonces, Observer as _};
 use pyo3::prelude::*;
@@ -34,6 +34,11 @@ pub(crate) fn nonce() -> [u8; 16] {
     NONCES.load().next()
 }
 
+/// How often this process has been forked off. Another number than at some earlier time tells another process.
+pub(crate) fn forks() -> u64 {
+    FORKS.load(Ordering::Relaxed)
+}
+
 /// Called in a child right after the fork, while it has one thread.
 #[pyfunction]
 pub(crate) fn forked() {
@@ -56,6 +61,8 @@ pub(crate) fn flush(py: Python<'_>) {
         for writer in writers.into_iter().chain(mem::take(&mut *lock(&LEFT))) {
             writer.finish_within(end.saturating_duration_since(Instant::now()));
         }
+        // An interpreter ends without dropping what it has.
+        buckler_store::embedded::leave();
     });
 }
 
@@ -99,7 +106,16 @@ impl Records {
 
     /// Hands a record to the writer, which says what could not be written.
     pub(crate) fn take(&self, record: Record) {
-        let forks = FORKS.load(Ordering::Relaxed);
+        self.with_log(|log| log.record(record));
+    }
+
+    /// Has the writer tell of something else.
+    pub(crate) fn tell(&self, incident: Incident) {
+        self.with_log(|log| log.incident(incident));
+    }
+
+    fn with_log(&self, write: impl FnOnce(&Log)) {
+        let forks = forks();
         let mut state = lock(&self.state);
         if matches!(&*state, State::Started { forks: started, .. } if *started != forks) {
             // The thread stayed behind in the parent.
@@ -117,7 +133,7 @@ impl Records {
             };
         }
         if let State::Started { log, .. } = &*state {
-            log.record(record);
+            write(log);
         }
     }
 

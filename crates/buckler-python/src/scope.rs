@@ -1,5 +1,8 @@
 //! The scope of a connection: read in one pass, and edited to what the engine found.
 
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use buckler_engine::{Admission, RequestEdits, RequestId};
 use buckler_http::asgi::{self, Target};
 use buckler_http::connection::{Connection, Peer, Scheme};
@@ -10,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PySequence, PyString};
 use smallvec::SmallVec;
 
+use crate::limits::{Counting, Standing, Written};
 use crate::lines::{Lines, Text, Texts, pair};
 
 /// A protocol of ASGI that is judged.
@@ -30,6 +34,35 @@ pub(crate) struct Scope<'py> {
     root_path: Option<Bound<'py, PyString>>,
     pub(crate) version: Version,
     pub(crate) connection: Connection,
+}
+
+/// What was read of a scope, kept while its limits are counted.
+pub(crate) struct Kept {
+    edited: Py<PyDict>,
+    protocol: Protocol,
+    method: Py<PyString>,
+    target: Target,
+    lines: Vec<Py<PyAny>>,
+    root_path: Option<Py<PyString>>,
+    version: Version,
+    connection: Connection,
+}
+
+impl Kept {
+    /// What was read, as it was then.
+    pub(crate) fn into_bound(self, py: Python<'_>) -> Scope<'_> {
+        let Self { edited, protocol, method, target, lines, root_path, version, connection } = self;
+        Scope {
+            edited: edited.into_bound(py),
+            protocol,
+            method: method.into_bound(py),
+            target,
+            lines: lines.into_iter().map(|line| line.into_bound(py)).collect(),
+            root_path: root_path.map(|path| path.into_bound(py)),
+            version,
+            connection,
+        }
+    }
 }
 
 impl<'py> Scope<'py> {
@@ -59,6 +92,29 @@ impl<'py> Scope<'py> {
         };
         let (edited, target) = (scope.clone(), target(scope)?);
         Ok(Self { edited, protocol, method, target, lines, root_path, version, connection })
+    }
+
+    /// The same for later, when the interpreter is attached again.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept {
+            edited: self.edited.clone().unbind(),
+            protocol: self.protocol,
+            method: self.method.clone().unbind(),
+            target: self.target.clone(),
+            lines: self.lines.iter().map(|line| line.clone().unbind()).collect(),
+            root_path: self.root_path.clone().map(Bound::unbind),
+            version: self.version,
+            connection: self.connection,
+        }
+    }
+
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.edited.py()
+    }
+
+    /// Puts a value into the scope.
+    pub(crate) fn tell(&self, key: &Bound<'py, PyString>, value: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.edited.set_item(key, value)
     }
 
     pub(crate) fn method(&self) -> &str {
@@ -110,7 +166,8 @@ impl<'py> Scope<'py> {
         let list = scope.get_item(intern!(py, "headers"))?.and_then(|lines| lines.cast_into::<PyList>().ok());
         let lines = match list {
             // The list stays the server's, which may go on writing: uvicorn appends trailers to it, unjudged.
-            Some(list) if !admission.changes_what_came() => list.get_slice(0, list.len()),
+            // What was added while its limits were counted was not judged, either.
+            Some(list) if !admission.changes_what_came() => list.get_slice(0, self.lines.len()),
             _ => self.edited(&admission.edits())?,
         };
         scope.set_item(intern!(py, "headers"), lines)?;
@@ -190,6 +247,15 @@ fn scheme(scope: &Bound<'_, PyDict>) -> PyResult<Scheme> {
     })
 }
 
+/// Who tells the client of limits that the app has written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// The exchange, in whatever answer comes.
+    ByUs,
+    /// The app: its answer does not come by here.
+    ByTheApp,
+}
+
 /// What the engine found out about a connection, for the app: `scope["buckler"]`.
 #[pyclass(frozen, module = "buckler._buckler")]
 #[derive(Debug)]
@@ -198,16 +264,37 @@ pub(crate) struct Judged {
     request_id: RequestId,
     peer: Peer,
     scheme: Scheme,
+    counting: Arc<Counting>,
+    telling: Telling,
+    /// What the answer is to say of limits that the app has written.
+    told: Mutex<Vec<(&'static str, String)>>,
 }
 
 impl Judged {
-    pub(crate) fn new(judge: u64, admission: &Admission) -> Self {
-        Self { judge, request_id: *admission.request_id(), peer: admission.peer(), scheme: admission.scheme() }
+    pub(crate) fn new(judge: u64, admission: &Admission, counting: Arc<Counting>) -> Self {
+        let (request_id, peer, scheme) = (*admission.request_id(), admission.peer(), admission.scheme());
+        Self { judge, request_id, peer, scheme, counting, telling: Telling::ByUs, told: Mutex::default() }
+    }
+
+    /// Of a request that the gateway has judged.
+    pub(crate) fn by_the_gateway(
+        judge: u64,
+        request_id: RequestId,
+        connection: Connection,
+        counting: Arc<Counting>,
+    ) -> Self {
+        let Connection { peer, scheme } = connection;
+        Self { judge, request_id, peer, scheme, counting, telling: Telling::ByTheApp, told: Mutex::default() }
     }
 
     /// Which engine judged.
     pub(crate) fn judge(&self) -> u64 {
         self.judge
+    }
+
+    /// Takes what the answer is to say of limits.
+    pub(crate) fn take_told(&self) -> Vec<(&'static str, String)> {
+        mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -232,6 +319,37 @@ impl Judged {
     #[getter]
     fn scheme(&self) -> &'static str {
         self.scheme.as_str()
+    }
+
+    /// Whether what is told of the app's limits goes into the answer by itself.
+    #[getter]
+    fn tells(&self) -> bool {
+        self.telling == Telling::ByUs
+    }
+
+    /// Counts the request by limits that stand in the app, where those of the policy are counted. What is told of them
+    /// goes into the answer by itself, but where it is a refusal.
+    #[expect(clippy::needless_pass_by_value, reason = "Python's values are converted")]
+    fn count<'py>(
+        slf: &Bound<'py, Self>,
+        limits: Vec<Written<'py>>,
+        place: &str,
+        headers: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.get();
+        let address = match this.peer {
+            Peer::Ip(address) => Some(address.ip()),
+            Peer::Local => None,
+        };
+        let judged = slf.clone().unbind();
+        let tell = move |standing: &Standing| {
+            let this = judged.get();
+            if this.telling == Telling::ByUs && !standing.refuses() {
+                let mut told = this.told.lock().unwrap_or_else(PoisonError::into_inner);
+                told.extend_from_slice(standing.fields());
+            }
+        };
+        this.counting.count(slf.py(), &limits, place, address, headers, tell)
     }
 
     fn __repr__(&self) -> String {

@@ -61,6 +61,7 @@ mod report;
 mod router;
 mod scalar;
 mod template;
+mod templates;
 mod validator;
 mod verdict;
 
@@ -79,4 +80,5 @@ pub use reading::{Names, Reading, Types};
 pub use report::Report;
 pub use router::{Ambiguity, Found, Route};
 pub use template::{Piece, Template};
+pub use templates::Templates;
 pub use validator::SchemaId;

@@ -26,7 +26,11 @@ pub struct Template {
 }
 
 impl Template {
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words that hold no more of it than can be shown.
+    pub fn parse(text: &str) -> Result<Self, String> {
         if !text.starts_with('/') {
             return Err(format!("the path `{}` does not begin with a slash", shown(text)));
         }

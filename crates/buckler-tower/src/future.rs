@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 
 use buckler_engine::answer::AnswerBody as BodyAction;
 use buckler_engine::{Exchange, Reason, Traffic};
-use buckler_http::connection::Connection;
 use bytes::Bytes;
 use http::{Request, Response, Version, request};
 use http_body::Body;
@@ -17,6 +16,7 @@ use tower_service::Service;
 
 use crate::BoxError;
 use crate::answer_body::{AnswerBody, Closing, Pending};
+use crate::consult::Counting;
 use crate::fault::Fault;
 use crate::head::speak_of;
 use crate::held_answer::HeldAnswer;
@@ -51,7 +51,7 @@ impl Waiting {
         let watched = self.watch.take();
         let traffic = Traffic { bytes_in: watched.seen, bytes_out: 0 };
         // Taken once: `poll` is never called again behind a result.
-        let Some(mut exchange) = self.exchange.take() else { return Answer::Ready(self.broken()) };
+        let Some(mut exchange) = self.exchange.take() else { return Answer::Ready(self.shared.broken(self.version)) };
         if let Some(inspector) = watched.inspector {
             exchange.learn(inspector);
         }
@@ -73,20 +73,13 @@ impl Waiting {
         }
     }
 
-    /// The answer where the engine broke down over the app's: 500, and never what was not judged.
-    fn broken<R>(&self) -> Response<AnswerBody<R>> {
-        let context = self.shared.context(Connection::LOCAL);
-        let ended = self.shared.engine().unread(Reason::InternalError, "the engine failed", &context);
-        answer(&self.shared, ended, self.version)
-    }
-
     fn pass_on<R>(&self, exchange: Exchange, response: Response<R>, bytes_in: u64) -> Answer<R>
     where
         R: Body<Data = Bytes>,
     {
         let (mut parts, body) = response.into_parts();
         let judged = catch_unwind(AssertUnwindSafe(|| exchange.answer(parts.status, &parts.headers)));
-        let Ok((plan, answering)) = judged else { return Answer::Ready(self.broken()) };
+        let Ok((plan, answering)) = judged else { return Answer::Ready(self.shared.broken(self.version)) };
         parts.status = plan.status;
         for name in &plan.remove {
             parts.headers.remove(name);
@@ -135,6 +128,7 @@ pin_project_lite::pin_project! {
     {
         #[pin]
         state: State<S, B, S::Future, R>,
+        shared: Option<Arc<Shared>>,
         waiting: Option<Waiting>,
         ready: Option<Response<AnswerBody<R>>>,
     }
@@ -144,6 +138,7 @@ pin_project_lite::pin_project! {
     #[project = StateProj]
     enum State<S, B, F, R> {
         Ready,
+        Counting { counting: Option<Box<Counting<S, B>>> },
         Holding { #[pin] holding: Holding<B>, parts: Option<request::Parts>, inner: S },
         Calling { #[pin] future: F },
         Judging { #[pin] answer: HeldAnswer<R> },
@@ -164,28 +159,34 @@ where
     S: Service<Request<RequestBody<B>>, Response = Response<R>>,
 {
     pub(crate) fn ready(response: Response<AnswerBody<R>>) -> Self {
-        Self { state: State::Ready, waiting: None, ready: Some(response) }
+        Self { state: State::Ready, shared: None, waiting: None, ready: Some(response) }
     }
 
     pub(crate) fn answered(answer: Answer<R>) -> Self {
         match answer {
             Answer::Ready(response) => Self::ready(response),
-            Answer::Held(answer) => Self { state: State::Judging { answer }, waiting: None, ready: None },
+            Answer::Held(answer) => Self { state: State::Judging { answer }, shared: None, waiting: None, ready: None },
         }
     }
 
     pub(crate) fn calling(future: S::Future, waiting: Waiting) -> Self {
-        Self { state: State::Calling { future }, waiting: Some(waiting), ready: None }
+        Self { state: State::Calling { future }, shared: None, waiting: Some(waiting), ready: None }
     }
 
     pub(crate) fn holding(holding: Holding<B>, parts: request::Parts, inner: S, waiting: Waiting) -> Self {
-        Self { state: State::Holding { holding, parts: Some(parts), inner }, waiting: Some(waiting), ready: None }
+        let state = State::Holding { holding, parts: Some(parts), inner };
+        Self { state, shared: None, waiting: Some(waiting), ready: None }
+    }
+
+    pub(crate) fn counting(counting: Counting<S, B>, shared: Arc<Shared>) -> Self {
+        let state = State::Counting { counting: Some(Box::new(counting)) };
+        Self { state, shared: Some(shared), waiting: None, ready: None }
     }
 }
 
 impl<S, B, R> Future for ResponseFuture<S, B, R>
 where
-    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
+    S: Service<Request<RequestBody<B>>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
@@ -202,6 +203,17 @@ where
                     Some(response) => return Poll::Ready(Ok(response)),
                     None => return Poll::Pending,
                 },
+                StateProj::Counting { counting } => {
+                    let Some(waits) = counting.as_mut() else { return Poll::Pending };
+                    let answers = ready!(waits.poll_answers(cx));
+                    let (Some(waited), Some(shared)) = (counting.take(), this.shared.take()) else {
+                        return Poll::Pending;
+                    };
+                    let next = (*waited).resume(&shared, &answers);
+                    (*this.waiting, *this.ready) = (next.waiting, next.ready);
+                    this.state.set(next.state);
+                    continue;
+                }
                 // A panic of the app is its 500; it is never polled again.
                 StateProj::Calling { future } => match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
                     Ok(answered) => break ready!(answered).map_err(Into::into),
@@ -236,7 +248,10 @@ where
                 this.state.set(State::Judging { answer });
                 match this.state.as_mut().project() {
                     StateProj::Judging { answer } => answer.poll_judged(cx).map(Ok),
-                    StateProj::Ready | StateProj::Calling { .. } | StateProj::Holding { .. } => Poll::Pending,
+                    StateProj::Ready
+                    | StateProj::Counting { .. }
+                    | StateProj::Calling { .. }
+                    | StateProj::Holding { .. } => Poll::Pending,
                 }
             }
         }

@@ -9,6 +9,8 @@ use std::task::{Context, Poll, ready};
 use arc_swap::ArcSwap;
 use buckler_engine::{Admission, BodyPlan, Ended, Engine, Opening, Reason, Record, Timestamp, Traffic};
 use buckler_http::connection::{Connection, Peer, Scheme};
+use buckler_store::embedded::Region;
+use buckler_store::{Counters, Unreachable};
 use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body::Body;
@@ -17,9 +19,10 @@ use tower_service::Service;
 
 use crate::BoxError;
 use crate::answer_body::AnswerBody;
+use crate::consult::{self, Counting, Opened};
 use crate::fault::Fault;
 use crate::future::{ResponseFuture, Waiting};
-use crate::head::{apply, collect, response, target};
+use crate::head::{apply, response};
 use crate::judge::Judge;
 use crate::nonce::Nonces;
 use crate::observer::{Observer, SystemTime, Time};
@@ -34,6 +37,8 @@ const DEFAULT_HELD_BYTES: usize = 256 * 1024 * 1024;
 pub struct Settings {
     /// Bytes of request bodies held back at the same time, over all requests. Beyond it: 503 `overloaded`.
     pub held_bytes: usize,
+    /// Where limits are counted. Unless said otherwise in this process alone.
+    pub counters: Arc<dyn Counters>,
     /// Told of every exchange.
     pub observer: Arc<dyn Observer>,
     /// Tells the time.
@@ -43,7 +48,18 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let observer: Arc<dyn Observer> = Arc::new(|_: Record| {});
-        Self { held_bytes: DEFAULT_HELD_BYTES, observer, time: Arc::new(SystemTime) }
+        Self { held_bytes: DEFAULT_HELD_BYTES, counters: own_counters(), observer, time: Arc::new(SystemTime) }
+    }
+}
+
+/// Keys of the limits of one process; see `store.keys`.
+const OWN_KEYS: u64 = 100_000;
+
+/// Where there is no memory for them nothing can be counted, and each limit says what becomes of that.
+fn own_counters() -> Arc<dyn Counters> {
+    match Region::private(OWN_KEYS) {
+        Ok(region) => Arc::new(region),
+        Err(_) => Arc::new(Unreachable),
     }
 }
 
@@ -56,7 +72,8 @@ impl fmt::Debug for Settings {
 /// What all clones of a service share.
 pub(crate) struct Shared {
     engine: ArcSwap<Engine>,
-    budget: Arc<HoldBudget>,
+    pub(crate) budget: Arc<HoldBudget>,
+    pub(crate) counters: Arc<dyn Counters>,
     observer: Arc<dyn Observer>,
     time: Arc<dyn Time>,
     nonces: Nonces,
@@ -79,6 +96,13 @@ impl Shared {
 
     pub(crate) fn context(&self, connection: Connection) -> buckler_engine::Context {
         buckler_engine::Context { connection, now: self.now(), nonce: self.nonces.next() }
+    }
+
+    /// The answer where the engine broke down: 500, and never what was not judged.
+    pub(crate) fn broken<R>(&self, version: Version) -> Response<AnswerBody<R>> {
+        let context = self.context(Connection::LOCAL);
+        let ended = self.engine().unread(Reason::InternalError, "the engine failed", &context);
+        answer(self, ended, version)
     }
 
     /// A panicking observer loses its record, nothing else.
@@ -104,6 +128,7 @@ impl BucklerLayer {
         let shared = Shared {
             engine: ArcSwap::from_pointee(engine),
             budget: Arc::new(HoldBudget::new(settings.held_bytes)),
+            counters: settings.counters,
             observer: settings.observer,
             time: settings.time,
             nonces: Nonces::new(),
@@ -160,6 +185,8 @@ pub struct Admitted {
     pub peer: Peer,
     /// The scheme that the client used.
     pub scheme: Scheme,
+    /// Of the policy that admitted ([`Engine::fingerprint`]).
+    pub fingerprint: u64,
 }
 
 impl<S, B, R> Service<Request<B>> for Buckler<S>
@@ -184,61 +211,87 @@ where
         let shared = &self.shared;
         let context = shared.context(request.extensions().get().copied().unwrap_or(Connection::LOCAL));
         let engine = shared.engine.load_full();
-        let target = target(request.uri(), request.version());
-        let method = request.method().as_str();
-        let opening = catch_unwind(AssertUnwindSafe(|| {
-            let mut head =
-                collect(method, target.as_bytes(), request.uri().authority(), request.version(), request.headers());
-            // What is read as a body is judged as one, whatever the fields say.
-            if !request.body().is_end_stream() {
-                head.body_follows();
+        let opened = consult::open(&engine, &*shared.counters, &request, &context);
+        let unready = self.unready.take();
+        match opened {
+            Opened::Now(opening) => proceed(shared, &mut self.inner, unready, request, opening),
+            Opened::Later(later, consult) => {
+                // The clone takes the place; the one that said it is ready serves this request.
+                let clone = self.inner.clone();
+                let inner = std::mem::replace(&mut self.inner, clone);
+                let counting = Counting { later, consult, request, inner, unready };
+                ResponseFuture::counting(counting, Arc::clone(shared))
             }
-            engine.open(&head, &context)
-        }));
-        match opening.unwrap_or_else(|_panic| engine.broken(method, target.as_bytes(), &context)) {
-            Opening::Answer(ended) => ResponseFuture::ready(answer(shared, *ended, request.version())),
-            Opening::Admit(admission) => match self.unready.take() {
-                Some(fault) => {
-                    let (_, exchange) = admission.into_parts();
-                    let ended = exchange.fail(fault.into(), Traffic::default(), shared.now());
-                    ResponseFuture::ready(answer(shared, ended, request.version()))
-                }
-                None => self.admit(request, *admission),
-            },
+            Opened::Broken => {
+                let opening = consult::broken(&engine, &request, &context);
+                proceed(shared, &mut self.inner, unready, request, opening)
+            }
         }
     }
 }
 
-impl<S> Buckler<S> {
-    fn admit<B, R>(&mut self, mut request: Request<B>, admission: Admission) -> ResponseFuture<S, B, R>
-    where
-        S: Service<Request<RequestBody<B>>, Response = Response<R>> + Clone,
-        R: Body<Data = Bytes>,
-        R::Error: Into<BoxError>,
-    {
-        apply(&admission.edits(), request.headers_mut());
-        let admitted = Admitted { peer: admission.peer(), scheme: admission.scheme() };
-        request.extensions_mut().insert(admitted);
-        let (inspector, exchange) = admission.into_parts();
-        let plan = inspector.plan();
-        let mut waiting = Waiting::new(exchange, Arc::clone(&self.shared), request.version());
-        let judge = Judge::new(inspector, waiting.watch(), self.shared.budget.lease_to_expand(admitted.peer.into()));
-        let (parts, body) = request.into_parts();
-        match plan {
-            BodyPlan::Stream => {
-                let request = Request::from_parts(parts, RequestBody::stream(body, judge));
-                match catch_unwind(AssertUnwindSafe(|| self.inner.call(request))) {
-                    Ok(future) => ResponseFuture::calling(future, waiting),
-                    Err(_panic) => ResponseFuture::answered(waiting.end(Err(Fault::Broken.into()))),
-                }
+/// Goes on with what the engine has decided.
+pub(crate) fn proceed<S, B, R>(
+    shared: &Arc<Shared>,
+    inner: &mut S,
+    unready: Option<Fault>,
+    request: Request<B>,
+    opening: Opening,
+) -> ResponseFuture<S, B, R>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>> + Clone,
+    R: Body<Data = Bytes>,
+    R::Error: Into<BoxError>,
+{
+    match opening {
+        Opening::Answer(ended) => ResponseFuture::ready(answer(shared, *ended, request.version())),
+        Opening::Admit(admission) => match unready {
+            Some(fault) => {
+                let (_, exchange) = admission.into_parts();
+                let ended = exchange.fail(fault.into(), Traffic::default(), shared.now());
+                ResponseFuture::ready(answer(shared, ended, request.version()))
             }
-            BodyPlan::Hold => {
-                // The clone takes the place; the one that said it is ready serves this request.
-                let clone = self.inner.clone();
-                let inner = std::mem::replace(&mut self.inner, clone);
-                let holding = Holding::new(body, judge, &self.shared.budget, admitted.peer.into());
-                ResponseFuture::holding(holding, parts, inner, waiting)
+            None => admit(shared, inner, request, *admission),
+        },
+        // Cannot be: nothing is consulted twice. Undecided is refused.
+        Opening::Consult(_) => ResponseFuture::ready(shared.broken(request.version())),
+    }
+}
+
+fn admit<S, B, R>(
+    shared: &Arc<Shared>,
+    inner: &mut S,
+    mut request: Request<B>,
+    admission: Admission,
+) -> ResponseFuture<S, B, R>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>> + Clone,
+    R: Body<Data = Bytes>,
+    R::Error: Into<BoxError>,
+{
+    apply(&admission.edits(), request.headers_mut());
+    let admitted =
+        Admitted { peer: admission.peer(), scheme: admission.scheme(), fingerprint: admission.fingerprint() };
+    request.extensions_mut().insert(admitted);
+    let (inspector, exchange) = admission.into_parts();
+    let plan = inspector.plan();
+    let mut waiting = Waiting::new(exchange, Arc::clone(shared), request.version());
+    let judge = Judge::new(inspector, waiting.watch(), shared.budget.lease_to_expand(admitted.peer.into()));
+    let (parts, body) = request.into_parts();
+    match plan {
+        BodyPlan::Stream => {
+            let request = Request::from_parts(parts, RequestBody::stream(body, judge));
+            match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
+                Ok(future) => ResponseFuture::calling(future, waiting),
+                Err(_panic) => ResponseFuture::answered(waiting.end(Err(Fault::Broken.into()))),
             }
+        }
+        BodyPlan::Hold => {
+            // The clone takes the place; the one that said it is ready serves this request.
+            let clone = inner.clone();
+            let inner = std::mem::replace(inner, clone);
+            let holding = Holding::new(body, judge, &shared.budget, admitted.peer.into());
+            ResponseFuture::holding(holding, parts, inner, waiting)
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The engine as a tower layer: the host for Rust services, and the one that the gateway stands on.
 //!
 //! ```text
-//! Request ─► collect head ─► Engine::open ─┬─► Answer ───────────────────────────► Response
-//!                                          └─► Admit ─► edit ─► inner service ─► plan ─► Response
+//! Request ─► collect head ─► Engine::open ─► counted ─┬─► Answer ───────────────────────────► Response
+//!                                                     └─► Admit ─► edit ─► inner service ─► plan ─► Response
 //!                                                         │ RequestBody               │ AnswerBody
 //!                                                         └ judged piece by piece     └ counted, recorded at its end
 //! ```
@@ -13,7 +13,9 @@
 //! 2. JSON bodies are kept until they have passed, so the inner service never sees a refused one; all
 //!    together they may take [`Settings::held_bytes`]. Any other body streams.
 //! 3. A refusal in the middle of a stream breaks the inner service's body and answers the client.
-//! 4. An inner service that fails, or panics while it is called, is answered for; see [`Fault`].
+//! 4. Limits are counted in [`Settings::counters`]; where those of several machines are asked, the request waits for the
+//!    answer, and nothing else does.
+//! 5. An inner service that fails, or panics while it is called, is answered for; see [`Fault`].
 //!
 //! # Deployment caveat
 //! Deadlines are the server's: put them round the connection. Whatever stands between the server and this layer
@@ -41,6 +43,7 @@
 //! ```
 
 mod answer_body;
+mod consult;
 mod fault;
 mod future;
 mod head;

@@ -95,6 +95,11 @@ impl PolicySource {
         Ok(Self { host, path, required, variables: variables()?, overrides })
     }
 
+    /// The file, or where one would be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads the file as it is now.
     ///
     /// # Errors

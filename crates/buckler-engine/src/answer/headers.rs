@@ -143,6 +143,7 @@ impl HeaderRules {
         }
         edits.add.push((REQUEST_ID, facts.request_id.header_value()));
         share(&mut edits, facts, cors, fields);
+        edits.add.extend(facts.limits.fields_beside(fields));
         if self.mode == Mode::Monitor {
             return edits;
         }

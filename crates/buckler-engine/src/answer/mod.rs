@@ -3,6 +3,7 @@
 pub(crate) mod errors;
 pub(crate) mod headers;
 pub(crate) mod problem;
+pub(crate) mod refusal;
 pub(crate) mod weaker;
 
 use buckler_http::media::MediaType;
@@ -213,7 +214,9 @@ mod tests {
             head.push(b"host", host);
             head.push(b"origin", origin);
             head.push(b"access-control-request-method", b"POST");
-            engine.open(&head, &context)
+            engine
+                .open(&head, &context)
+                .settle(&head, context.now, |batch| buckler_limits::batch::unheard_of(batch, buckler_limits::Moment(0)))
         };
         let ours = b"https://b.example";
         let mut answers = Vec::new();
@@ -225,6 +228,7 @@ mod tests {
         ] {
             answers.push(match opening {
                 Opening::Answer(ended) => ended.reply.fields,
+                Opening::Consult(_) => panic!("settled"),
                 Opening::Admit(admission) => admission.into_parts().1.answer(StatusCode::OK, &HeaderMap::new()).0.add,
             });
         }

@@ -11,4 +11,5 @@ pub(crate) mod head_limits;
 pub(crate) mod host;
 pub(crate) mod https;
 pub(crate) mod json;
+pub(crate) mod limits;
 pub(crate) mod path;

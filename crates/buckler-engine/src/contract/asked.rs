@@ -19,11 +19,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// `None` for what asks for no path.
     pub(crate) fn of(head: &Head<'_>, target: &Target<'_>) -> Option<Self> {
-        let path: Vec<u8> = decoded(target.path()?).collect();
-        let path = match String::from_utf8(path) {
-            Ok(path) => path,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        };
+        let path = path(target)?;
         // As `parse_qsl(keep_blank_values=True)`: `&` parts, `+` is a space.
         let query = form_urlencoded::parse(target.query().unwrap_or_default());
         let query = query.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
@@ -32,12 +28,7 @@ impl Asked {
 
     /// The paths that a router may look for: below where the app stands, below a server's path, and as it came.
     pub(crate) fn paths<'p>(&'p self, root_path: &'p str, bases: &'p [String]) -> impl Iterator<Item = &'p str> {
-        let below = |base: &str| {
-            let rest = self.path.strip_prefix(base).filter(|_| !base.is_empty())?;
-            rest.starts_with('/').then_some(rest)
-        };
-        let mounted = below(root_path.trim_end_matches('/'));
-        mounted.into_iter().chain(bases.iter().filter_map(move |base| below(base))).chain([self.path.as_str()])
+        paths(&self.path, root_path, bases)
     }
 
     /// Values of a query parameter.
@@ -49,6 +40,25 @@ impl Asked {
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// The path as servers hand it to apps; `None` for what asks for none.
+pub(crate) fn path(target: &Target<'_>) -> Option<String> {
+    let path: Vec<u8> = decoded(target.path()?).collect();
+    Some(match String::from_utf8(path) {
+        Ok(path) => path,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })
+}
+
+/// See [`Asked::paths`].
+pub(crate) fn paths<'p>(path: &'p str, root_path: &'p str, bases: &'p [String]) -> impl Iterator<Item = &'p str> {
+    let below = move |base: &str| {
+        let rest = path.strip_prefix(base).filter(|_| !base.is_empty())?;
+        rest.starts_with('/').then_some(rest)
+    };
+    let mounted = below(root_path.trim_end_matches('/'));
+    mounted.into_iter().chain(bases.iter().filter_map(move |base| below(base))).chain([path])
 }
 
 /// As Starlette's `cookie_parser` reads them: what has no `=` is a value without a name.

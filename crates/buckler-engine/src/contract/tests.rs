@@ -83,8 +83,12 @@ fn ask(engine: &Arc<Engine>, method: &str, target: &str, fields: &[(&str, &str)]
         let text = serde_json::from_slice(&ended.reply.body).unwrap_or_default();
         Seen::Answer(ended.reply.status.as_u16(), text)
     };
-    let admission = match engine.open(&head, &context) {
+    let admission = match engine
+        .open(&head, &context)
+        .settle(&head, context.now, |batch| buckler_limits::batch::unheard_of(batch, buckler_limits::Moment(0)))
+    {
         Opening::Answer(ended) => return answer(*ended),
+        Opening::Consult(_) => panic!("settled"),
         Opening::Admit(admission) => admission,
     };
     let (mut inspector, mut exchange) = admission.into_parts();
@@ -260,7 +264,12 @@ fn a_method_that_is_not_listed_is_told_those_that_are() {
     let mut head = Head::new("DELETE", b"/items/7", Version::Http11);
     head.push(b"host", b"localhost");
     let context = Context { connection: Connection::LOCAL, now: Timestamp(0), nonce: [0; 16] };
-    let Opening::Answer(ended) = engine.open(&head, &context) else { panic!("admitted") };
+    let Opening::Answer(ended) = engine
+        .open(&head, &context)
+        .settle(&head, context.now, |batch| buckler_limits::batch::unheard_of(batch, buckler_limits::Moment(0)))
+    else {
+        panic!("admitted")
+    };
     let allow = ended.reply.fields.iter().find(|(name, _)| name == http::header::ALLOW).map(|(_, value)| value);
     assert_eq!(allow.unwrap(), "GET, PUT");
 }
@@ -322,7 +331,12 @@ fn got(engine: &Arc<Engine>, body: &str) -> Option<(String, usize)> {
         head.push(name.as_bytes(), value.as_bytes());
     }
     let context = Context { connection: Connection::LOCAL, now: Timestamp(0), nonce: [0; 16] };
-    let Opening::Admit(admission) = engine.open(&head, &context) else { panic!("refused") };
+    let Opening::Admit(admission) = engine
+        .open(&head, &context)
+        .settle(&head, context.now, |batch| buckler_limits::batch::unheard_of(batch, buckler_limits::Moment(0)))
+    else {
+        panic!("refused")
+    };
     let (mut inspector, _) = admission.into_parts();
     inspector.push(body.as_bytes()).and_then(|_| inspector.finish()).ok()?;
     let edited = inspector.take_edited();
@@ -359,7 +373,12 @@ fn a_body_is_never_without_room_because_it_is_monitored() {
         head.push(name.as_bytes(), value.as_bytes());
     }
     let context = Context { connection: Connection::LOCAL, now: Timestamp(0), nonce: [0; 16] };
-    let Opening::Admit(admission) = monitored.open(&head, &context) else { panic!("refused") };
+    let Opening::Admit(admission) = monitored
+        .open(&head, &context)
+        .settle(&head, context.now, |batch| buckler_limits::batch::unheard_of(batch, buckler_limits::Moment(0)))
+    else {
+        panic!("refused")
+    };
     let (mut inspector, _exchange) = admission.into_parts();
     let mut most = 0;
     for piece in large.as_bytes().chunks(4096) {
@@ -458,7 +477,12 @@ fn what_is_used_and_what_is_not_listed_is_counted_over_reloads() {
         let mut head = Head::new(method, target.as_bytes(), Version::Http11);
         head.push(b"host", b"localhost");
         let context = Context { connection: Connection::LOCAL, now: Timestamp(0), nonce: [0; 16] };
-        let Opening::Admit(admission) = engine.open(&head, &context) else { return };
+        let Opening::Admit(admission) = engine
+            .open(&head, &context)
+            .settle(&head, context.now, |batch| buckler_limits::batch::unheard_of(batch, buckler_limits::Moment(0)))
+        else {
+            return;
+        };
         let (_, exchange) = admission.into_parts();
         drop(exchange.answer(http::StatusCode::from_u16(status).unwrap(), &http::HeaderMap::new()));
     };

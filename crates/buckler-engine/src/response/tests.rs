@@ -66,7 +66,12 @@ fn answer(engine: &Arc<Engine>, given: &Given<'_>) -> Seen {
     let mut head = Head::new("GET", given.path.as_bytes(), Version::Http11);
     head.push(b"host", b"localhost");
     let context = Context { connection: Connection::LOCAL, now: Timestamp(0), nonce: [0; 16] };
-    let Opening::Admit(admission) = engine.open(&head, &context) else { panic!("refused") };
+    let Opening::Admit(admission) = engine
+        .open(&head, &context)
+        .settle(&head, context.now, |batch| buckler_limits::batch::unheard_of(batch, buckler_limits::Moment(0)))
+    else {
+        panic!("refused")
+    };
     let mut fields = HeaderMap::new();
     for (name, value) in given.fields {
         fields.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());

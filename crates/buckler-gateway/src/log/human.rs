@@ -70,7 +70,9 @@ fn happened(out: &mut Vec<u8>, incident: &Incident, colour: Colour) -> Result<()
             return write!(out, "{on}error{off} log: {count} lines could not be written in time");
         }
         Incident::Connection { what, peer, severity } => (what, *peer, *severity),
-        Incident::Reload { what, severity } | Incident::Worker { what, severity } => (what, None, *severity),
+        Incident::Reload { what, severity }
+        | Incident::Store { what, severity }
+        | Incident::Worker { what, severity } => (what, None, *severity),
     };
     let (on, off) = paint(severity, colour);
     write!(out, "{on}{}{off} {what}", level(severity))?;

@@ -98,6 +98,7 @@ pub(super) fn line(out: &mut Vec<u8>, entry: &Entry) {
                 }
                 Incident::Connection { what, peer, severity } => ("connection", what.as_str(), *peer, *severity),
                 Incident::Reload { what, severity } => ("reload", what.as_str(), None, *severity),
+                Incident::Store { what, severity } => ("store", what.as_str(), None, *severity),
                 Incident::Contract { changes } => {
                     words = changed(changes);
                     ("contract", words.as_str(), None, buckler_engine::Severity::Info)

@@ -42,6 +42,13 @@ pub enum Incident {
         /// How much it matters.
         severity: Severity,
     },
+    /// The store that counts limits went, or came back.
+    Store {
+        /// Which, and why.
+        what: String,
+        /// How much it matters.
+        severity: Severity,
+    },
     /// Operations of the contract that are in force are others than before.
     Contract {
         /// Which.
@@ -127,6 +134,8 @@ pub(super) fn note(note: Note) -> String {
         Note::AnswerWouldBeStripped => "monitored: undeclared members would be taken out of the answer".to_owned(),
         Note::UndeclaredStatus => "the contract does not declare the answer's status".to_owned(),
         Note::UndeclaredMediaType => "the contract does not declare the answer's media type".to_owned(),
+        Note::LimitUncounted => "a limit could not be counted: its store does not answer".to_owned(),
+        Note::LimitCountedLocally => "counted on this machine alone: the store of a limit does not answer".to_owned(),
         Note::ResponseUnjudged => "the answer was not looked into: a part, or too long to be monitored".to_owned(),
         _ => "noted".to_owned(),
     }

@@ -44,6 +44,7 @@ fn record(target: &str, host: &str) -> Record {
     head.push(b"x-forwarded-for", CANARY.as_bytes());
     match Arc::new(Engine::new(&policy)).open(&head, &context) {
         Opening::Answer(ended) => ended.record,
+        Opening::Consult(_) => panic!("a client without an address is not counted"),
         Opening::Admit(admission) => {
             let (_, exchange) = admission.into_parts();
             let (_, answering) = exchange.answer(StatusCode::OK, &HeaderMap::new());

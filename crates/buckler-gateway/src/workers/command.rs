@@ -10,6 +10,7 @@ use buckler_policy::settings::AppServer;
 use tokio::process::Command;
 
 use super::interpreter::Interpreter;
+use super::ticket::{self, TicketKey};
 use crate::inherited::VARIABLES;
 
 /// Variables of the gateway's own begin so. They may hold secrets, and the app has no use for them.
@@ -29,6 +30,8 @@ pub struct Target {
     /// Names of environment variables that the app does not get, besides every `BUCKLER_…`: those that the policy
     /// takes the gateway's own secrets from.
     pub withheld: Vec<OsString>,
+    /// Variables that the app does get: of the policy, where limits are counted that stand in the app.
+    pub given: Vec<(OsString, OsString)>,
 }
 
 /// What a worker is asked to do.
@@ -71,6 +74,12 @@ impl Target {
         }
         for name in &self.withheld {
             command.env_remove(name);
+        }
+        for (name, value) in &self.given {
+            command.env(name, value);
+        }
+        if let (Task::Serve { .. }, Some(key)) = (task, TicketKey::of_this_process()) {
+            command.env(ticket::VARIABLE, key.written());
         }
         // What the app prints is to be seen when it is printed.
         command.env("PYTHONUNBUFFERED", "1");

@@ -10,6 +10,7 @@
 //!     server: None,
 //!     app_dir: std::env::current_dir()?,
 //!     withheld: Vec::new(),
+//!     given: Vec::new(),
 //! };
 //! let facts = workers::probe(&target, workers::START_DEADLINE).await?;
 //! let supervisor = Supervisor::start(
@@ -58,6 +59,7 @@ mod slot;
 mod status;
 mod supervisor;
 mod survey;
+pub mod ticket;
 
 pub use changes::Changes;
 pub use command::Target;

@@ -53,7 +53,14 @@ fn project(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn target(folder: &Path, app: &str) -> Target {
-    Target { interpreter: python(), app: app.into(), server: None, app_dir: folder.into(), withheld: Vec::new() }
+    Target {
+        interpreter: python(),
+        app: app.into(),
+        server: None,
+        app_dir: folder.into(),
+        withheld: Vec::new(),
+        given: Vec::new(),
+    }
 }
 
 /// Workers for the app of a folder, with another plan.

@@ -1,6 +1,7 @@
 //! How values are written: one type for each kind of value, used by the declarations of the keys.
 
 mod field;
+mod limit;
 mod list;
 mod name;
 mod or_monitor;
@@ -14,6 +15,7 @@ mod silence;
 mod written;
 
 pub(crate) use field::{FIELD_NAME, METHOD, field_name, field_value};
+pub(crate) use limit::{LimitText, RouteRules, STORE_DOWN};
 pub(crate) use list::List;
 pub(crate) use name::{APP_TARGET, CIDR, HOST, LISTEN, MEDIA, ORIGIN, PATH, TEXT};
 pub(crate) use or_monitor::OrMonitor;

@@ -1,13 +1,13 @@
 //! The keys above every section.
 
-use super::{MODE, Section};
+use super::{MODE, Section, route};
 use crate::grammar::OneOf;
 use crate::key::{About, Key, Preset};
 use crate::reader::Reader;
 use crate::settings::{Environment, Mode};
 
 pub(crate) static SECTION: Section =
-    Section { path: "", doc: "Above the first section.", keys: &[&ENVIRONMENT, &MODE_OVER_ALL] };
+    Section { path: "", doc: "Above the first section.", keys: &[&ENVIRONMENT, &MODE_OVER_ALL, &route::ROUTES] };
 
 pub(crate) static ENVIRONMENT: Key<OneOf<Environment>> = Key {
     about: About {

@@ -3,22 +3,21 @@
 //! Accepting such a key would be a control that is silently off, so each is refused by name.
 
 /// Sections and keys by path, with what they are for.
-pub(crate) const LATER: [(&str, &str); 17] = [
+pub(crate) const LATER: [(&str, &str); 16] = [
     ("bans", "temporary bans"),
     ("csrf", "protection of cookies against cross-site requests"),
     ("headers.cookies", "hardening of the app's cookies"),
     ("identity", "accounts, tokens and access rules"),
-    ("limits", "rate limits and quotas"),
+    ("limits.login", "limits of signing in"),
     ("log.audit", "the audit log"),
     ("log.redact", "masking of further names"),
     ("log.retention", "deletion of old logs"),
     ("log.sinks", "further destinations of the log"),
-    ("route", "rules for single routes"),
     ("secrets", "secret stores"),
     ("server.acme", "certificates by ACME"),
     ("server.admin", "the operator's listener"),
     ("server.tls.acme", "certificates by ACME"),
-    ("store", "stores of state and accounts"),
+    ("store.identity", "a store of accounts"),
     ("uploads", "inspection of uploads"),
     ("websocket", "rules for WebSocket messages"),
 ];

@@ -11,8 +11,11 @@ pub(crate) mod errors;
 pub(crate) mod general;
 pub(crate) mod headers;
 pub(crate) mod later;
+pub(crate) mod limits;
 pub(crate) mod log;
+pub(crate) mod route;
 pub(crate) mod server;
+pub(crate) mod store;
 pub(crate) mod timeouts;
 pub(crate) mod tls;
 
@@ -28,7 +31,7 @@ pub(crate) struct Section {
 }
 
 /// Every section, in the order of the reference. A section stands after the one that holds it.
-pub(crate) static SECTIONS: [&Section; 15] = [
+pub(crate) static SECTIONS: [&Section; 17] = [
     &general::SECTION,
     &app::SECTION,
     &server::SECTION,
@@ -42,6 +45,8 @@ pub(crate) static SECTIONS: [&Section; 15] = [
     &content::SECTION,
     &content::JSON,
     &contract::SECTION,
+    &limits::SECTION,
+    &store::SECTION,
     &errors::SECTION,
     &log::SECTION,
 ];

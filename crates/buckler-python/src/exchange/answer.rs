@@ -103,6 +103,9 @@ impl Exchange {
         let kept = lines.iter().zip(fields).filter(|(_, (name, _))| stays(name));
         let mut edited: Made<'_> = kept.map(|(line, _)| line.clone()).collect();
         self.host.judge().ready.lines(py, &plan.add, &mut edited)?;
+        for (name, value) in self.judged.get().take_told() {
+            edited.push(lines::pair(py, name.as_bytes(), value.as_bytes())?.into_any());
+        }
         PyList::new(py, edited)
     }
 

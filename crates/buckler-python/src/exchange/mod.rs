@@ -23,6 +23,7 @@ pub(crate) use room::Room;
 
 use crate::engine::Host;
 use crate::message::{self, Done, Kind, payload, truth};
+use crate::scope::Judged;
 
 /// How far the answer is.
 #[derive(Debug)]
@@ -80,6 +81,8 @@ enum Step<'py> {
 #[pyclass(module = "buckler._buckler")]
 pub(crate) struct Exchange {
     host: Arc<Host>,
+    /// What the app has been told of it, and what the app has counted it by.
+    judged: Py<Judged>,
     send: Option<Py<PyAny>>,
     kind: Kind,
     version: Version,
@@ -96,6 +99,7 @@ pub(crate) struct Exchange {
 
 /// What opens an exchange.
 pub(crate) struct Opened {
+    pub(crate) judged: Py<Judged>,
     pub(crate) judging: Judging,
     pub(crate) inspector: BodyInspector,
     pub(crate) kind: Kind,
@@ -106,9 +110,10 @@ pub(crate) struct Opened {
 
 impl Exchange {
     pub(crate) fn new(host: Arc<Host>, send: Py<PyAny>, opened: Opened) -> Self {
-        let Opened { judging, inspector, kind, version, method, room } = opened;
+        let Opened { judged, judging, inspector, kind, version, method, room } = opened;
         Self {
             host,
+            judged,
             send: Some(send),
             kind,
             version,

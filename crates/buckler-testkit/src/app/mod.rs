@@ -23,4 +23,9 @@ impl Ledger {
     pub fn read(&self) -> Vec<Received> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Forgets what was received so far.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }

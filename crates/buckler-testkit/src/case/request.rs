@@ -25,6 +25,8 @@ pub struct RequestSpec {
     pub wire_body: Vec<u8>,
     /// The body is not what its head says, on purpose.
     pub raw: bool,
+    /// So often the same was sent before, by the same client; what came of it is not looked at.
+    pub before: usize,
 }
 
 impl RequestSpec {
@@ -52,6 +54,7 @@ impl RequestSpec {
         let mut scheme = Scheme::Http;
         let mut sizes = Vec::new();
         let mut raw = false;
+        let mut before = 0;
         let mut making = Vec::new();
         let mut rest = block.iter();
         let mut start = None;
@@ -71,6 +74,9 @@ impl RequestSpec {
                     sizes = read.map_err(|_| format!("`{sizes_text}` are no sizes of chunks"))?;
                 }
                 ("raw", "") => raw = true,
+                ("before", times) => {
+                    before = times.parse().map_err(|_| format!("`{times}` is no number of requests"))?;
+                }
                 ("coded" | "cut" | "flip" | "append", value) => making.push(Making::read(word, value)?),
                 _ => return Err(format!("`@{directive}` is nothing that a request knows")),
             }
@@ -95,7 +101,7 @@ impl RequestSpec {
         let pieces = cut(body, &sizes)?;
         let chunked = !values(&lines, "transfer-encoding").is_empty() && !raw;
         let wire_body = if chunked { chunk(&pieces) } else { pieces.concat() };
-        let spec = Self { peer, scheme, start, lines, head, pieces, wire_body, raw };
+        let spec = Self { peer, scheme, start, lines, head, pieces, wire_body, raw, before };
         spec.check()?;
         Ok(spec)
     }

@@ -176,6 +176,8 @@ fn note(note: &Note) -> String {
         Note::AnswerWouldBeStripped => "answer_would_be_stripped".to_owned(),
         Note::UndeclaredStatus => "undeclared_status".to_owned(),
         Note::UndeclaredMediaType => "undeclared_media_type".to_owned(),
+        Note::LimitUncounted => "limit_uncounted".to_owned(),
+        Note::LimitCountedLocally => "limit_counted_locally".to_owned(),
         Note::ResponseUnjudged => "response_unjudged".to_owned(),
         other => format!("{other:?}"),
     }

@@ -115,7 +115,7 @@ fn request(spec: &RequestSpec) -> Result<Value, String> {
     let pieces: Vec<String> = spec.pieces.iter().map(|piece| text(piece)).collect();
     Ok(json!({
         "method": text(method), "target": text(target), "version": version, "scheme": scheme, "peer": spec.peer,
-        "lines": texts(&spec.lines), "pieces": pieces,
+        "lines": texts(&spec.lines), "pieces": pieces, "before": spec.before,
     }))
 }
 
@@ -216,6 +216,8 @@ fn note(said: &str) -> String {
             "monitored: undeclared members would be taken out of the answer" => "answer_would_be_stripped",
             "the contract does not declare the answer's status" => "undeclared_status",
             "the contract does not declare the answer's media type" => "undeclared_media_type",
+            "a limit could not be counted: its store does not answer" => "limit_uncounted",
+            "counted on this machine alone: the store of a limit does not answer" => "limit_counted_locally",
             "the answer was not looked into: a part, or too long to be monitored" => "response_unjudged",
             other => other,
         }

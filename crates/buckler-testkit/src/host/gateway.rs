@@ -60,6 +60,11 @@ async fn serve(case: &Case, mode: Option<&str>) -> Result<Observed, String> {
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(bound.serve(service, async move { _ = stopped.await }));
 
+    for _ in 0..case.request.before {
+        let _answer = ask(&case.request, address, identity.as_ref()).await;
+        let _told = tokio::time::timeout(PATIENCE / 2, told.recv()).await;
+        app.ledger().clear();
+    }
     let answer = ask(&case.request, address, identity.as_ref()).await;
     // Who gets no answer at all is told so by the connection; how it ended stands in the record.
     let told_first = tokio::time::timeout(PATIENCE / 2, told.recv()).await.ok().flatten();

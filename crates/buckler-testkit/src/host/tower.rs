@@ -31,6 +31,12 @@ pub async fn run(case: &Case, mode: Option<&str>) -> Result<Observed, String> {
     let ledger = app.ledger();
     let service = BucklerLayer::with(Engine::new(&policy), settings).layer(app);
 
+    for _ in 0..case.request.before {
+        let Ok(response) = service.clone().oneshot(request(&case.request)?).await;
+        let _ended = response.into_body().collect().await;
+        records.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        ledger.clear();
+    }
     let Ok(response) = service.oneshot(request(&case.request)?).await;
     let (parts, mut body) = response.into_parts();
     let mut answer = Answer {

@@ -1,5 +1,6 @@
 //! Which app is meant, and with what it is run.
 
+use std::env;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -53,7 +54,26 @@ pub(crate) fn target(loaded: &Loaded, wheel: Option<&Path>) -> Result<Target, Fa
             "there is no folder `{shown}`\nhelp: `--app-dir` names the folder that holds the app's module"
         )));
     }
-    Ok(Target { interpreter, app: name.clone(), server: app.server, app_dir, withheld: withheld(&loaded.policy) })
+    Ok(Target {
+        interpreter,
+        app: name.clone(),
+        server: app.server,
+        app_dir,
+        withheld: withheld(&loaded.policy),
+        given: given(),
+    })
+}
+
+/// Sections of the policy that say how limits are counted which stand in the app.
+const COUNTED_BY: [&str; 2] = ["BUCKLER_STORE__", "BUCKLER_LIMITS__"];
+
+/// Variables of the policy that the app is to have: by them it counts where the gateway does.
+fn given() -> Vec<(OsString, OsString)> {
+    let is_given = |name: &OsString| {
+        let name = name.to_string_lossy();
+        COUNTED_BY.iter().any(|section| name.starts_with(section))
+    };
+    env::vars_os().filter(|(name, _)| is_given(name)).collect()
 }
 
 /// Variables that the gateway takes its own secrets from. The app is not to have them.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use buckler_engine::explain::Explanation;
-use buckler_engine::stage::Step;
+use buckler_engine::stage::{Stage, Step};
 use buckler_engine::{Context, Engine, Timestamp};
 use buckler_http::connection::{Connection, Peer, Scheme};
 use buckler_http::head::{Head, Version};
@@ -158,7 +158,7 @@ fn read_body(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn told(loaded: &Loaded, explanation: &Explanation) -> String {
-    let mut lines: Vec<String> = explanation.steps.iter().map(|step| line(loaded, step)).collect();
+    let mut lines: Vec<String> = explanation.steps.iter().map(|step| line(loaded, explanation, step)).collect();
     lines.push(match explanation.decisive.and_then(|at| explanation.steps.get(at)) {
         Some(Step { stage, violation: Some(violation), .. }) => {
             let (status, code) = (violation.reason.status().as_u16(), violation.reason.code());
@@ -171,10 +171,16 @@ fn told(loaded: &Loaded, explanation: &Explanation) -> String {
     lines.join("\n")
 }
 
-fn line(loaded: &Loaded, step: &Step) -> String {
+fn line(loaded: &Loaded, explanation: &Explanation, step: &Step) -> String {
     let name = step.stage.name();
     let Some(violation) = &step.violation else {
-        return format!("{GOOD}passed{GOOD:#}    {name}");
+        // Nothing is counted here: what is told is under which limits it would be.
+        let counted = if step.stage == Stage::Limits && !explanation.limits.is_empty() {
+            format!(" {FAINT}(counts against {}){FAINT:#}", explanation.limits.join("; "))
+        } else {
+            String::new()
+        };
+        return format!("{GOOD}passed{GOOD:#}    {name}{counted}");
     };
     let word = match step.mode {
         Mode::Enforce => "refused",
@@ -216,6 +222,7 @@ fn as_json(loaded: &Loaded, explanation: &Explanation) -> Value {
         "admitted": decisive.is_none(),
         "decisive": decisive,
         "preflight": explanation.preflight.is_some(),
+        "limits": explanation.limits,
         "steps": steps,
     })
 }

@@ -10,6 +10,7 @@ mod contract;
 pub(crate) mod coverage;
 mod explain;
 mod init;
+mod limits;
 mod man;
 pub(crate) mod policy;
 mod run;
@@ -54,6 +55,7 @@ enum Command {
     Check(check::Arguments),
     Explain(explain::Arguments),
     Contract(contract::Arguments),
+    Limits(limits::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -79,6 +81,7 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>, wheel: Option<&P
         Command::Check(arguments) => check::run(&arguments, wheel),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Contract(arguments) => contract::run(&arguments, wheel),
+        Command::Limits(arguments) => limits::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

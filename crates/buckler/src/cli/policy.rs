@@ -1,12 +1,16 @@
 //! The flags that name a policy, and what is said of it.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{self, PathBuf};
 
 use buckler_policy::{Host, Loaded, Override, Style};
 use clap::Args;
 
 use super::console::{self, Failure};
 use crate::policy_source::{PolicyFailure, PolicySource};
+
+/// Where whoever counts in the app looks for the policy's file.
+const FILE_VARIABLE: &str = "BUCKLER_POLICY";
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PolicyArguments {
@@ -33,6 +37,14 @@ impl PolicyArguments {
     /// Where the policy of a gateway comes from: the file, the environment as it is now, the command line.
     pub(crate) fn source(&self, overrides: Vec<Override>) -> Result<PolicySource, PolicyFailure> {
         PolicySource::find(Host::Gateway, self.policy.as_deref(), overrides)
+    }
+}
+
+impl PolicyArguments {
+    /// The variable by which the app finds the policy that was named.
+    pub(crate) fn given(&self) -> Option<(OsString, OsString)> {
+        let file = path::absolute(self.policy.as_ref()?).ok()?;
+        Some((FILE_VARIABLE.into(), file.into_os_string()))
     }
 }
 

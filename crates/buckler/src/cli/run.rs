@@ -89,7 +89,8 @@ pub(super) fn run(arguments: Arguments, wheel: Option<&Path>) -> Result<Exit, Fa
     let source = arguments.policy.source(overrides)?;
     let mut loaded = source.load()?;
     warn(&loaded);
-    let target = target(&loaded, wheel)?;
+    let mut target = target(&loaded, wheel)?;
+    target.given.extend(arguments.policy.given());
     let remote = serving::obtain_contract(&mut loaded.policy)?;
     // Before the app is imported, so that no change falls between.
     let changes = match loaded.policy.app.reload {

@@ -9,6 +9,7 @@ mod text;
 use buckler_coverage::{Coverage, Documents, RouteTable};
 use buckler_policy::coverage::FindingId;
 use buckler_policy::{Host, Loaded, PolicyErrors, Sources};
+use buckler_schema::Template;
 
 use carried::Carried;
 use text::Text;
@@ -54,7 +55,7 @@ pub(crate) const KINDS: [(&[FindingId], &str); 9] = [
     (&[FindingId::UnboundedArray], "with lists of any length"),
     (&[FindingId::NoResponseModel], "without a response model"),
     (&[FindingId::SensitiveAnswer], "with names of secrets in answers"),
-    (&[FindingId::UnlimitedSignIn], "to sign in at, without a limit"),
+    (&[FindingId::UnlimitedSignIn], "to sign in at, without a limit of their own"),
     (&[FindingId::NotInContract, FindingId::OpaqueMount], "in no contract"),
 ];
 
@@ -249,22 +250,34 @@ fn never_return(text: &mut Text, material: &Material<'_>, usual: &[String]) {
     }
 }
 
+/// Where people sign in, and the limits that slowapi has.
 fn limits(text: &mut Text, carried: &Carried, coverage: &Coverage) {
-    let is_guessed = coverage.findings.iter().any(|finding| finding.id == FindingId::UnlimitedSignIn);
-    if carried.limits.is_empty() && !is_guessed {
-        return;
-    }
-    text.gap();
-    text.comment("This release has no rate limits of its own.");
     if !carried.limits.is_empty() {
-        text.comment("Keep slowapi in the app; its limits are:");
+        text.gap();
+        text.comment(
+            "Limits of slowapi, which counts each worker by itself. Here they are a `[[route]]` with `limits`:",
+        );
+        for limit in carried.limits.iter().take(NAMED) {
+            text.comment(&format!("  {limit}"));
+        }
     }
-    for limit in carried.limits.iter().take(NAMED) {
-        text.comment(&format!("  {limit}"));
+    let guessed = coverage.findings.iter().filter(|finding| finding.id == FindingId::UnlimitedSignIn);
+    let routes = guessed.filter_map(|finding| finding.route.as_deref()).filter(|route| is_plain(route));
+    for route in routes.take(NAMED) {
+        text.tables("route");
+        text.key("match", &route);
+        text.key("limits", &SIGN_IN);
     }
-    if is_guessed {
-        text.comment("Limit sign-in in the app, or at the proxy in front: 5 a minute for each client is usual.");
-    }
+}
+
+/// What people who have forgotten which password it was need, and no more.
+const SIGN_IN: [&str; 1] = ["5/minute per ip"];
+
+/// `POST /login`: a route as `match` can name it.
+fn is_plain(route: &str) -> bool {
+    let Some((method, path)) = route.split_once(' ') else { return false };
+    let is_method = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_method && path.bytes().all(|byte| byte.is_ascii_graphic()) && Template::parse(path).is_ok()
 }
 
 #[cfg(test)]

@@ -40,6 +40,11 @@ impl Text {
         self.line(&format!("\n[{name}]"));
     }
 
+    /// Opens one more of a list of sections; its name is ours.
+    pub(super) fn tables(&mut self, name: &str) {
+        self.line(&format!("\n[[{name}]]"));
+    }
+
     /// A key that is in force.
     pub(super) fn key(&mut self, name: &str, given: &impl Serialize) {
         self.line(&format!("{name} = {}", value(given)));

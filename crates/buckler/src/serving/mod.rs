@@ -23,9 +23,11 @@ use buckler_gateway::workers::{AppFacts, Changes, Target};
 use buckler_gateway::{Assembled, Behind, Inherited};
 use buckler_policy::Loaded;
 use buckler_policy::settings::Policy;
+use buckler_store::Counters;
 
 use crate::cli::console::{self, Exit, Failure, WEAK};
 use crate::policy_source::PolicySource;
+use crate::stores;
 use tokio::task::JoinSet;
 
 use reload::Reloads;
@@ -89,6 +91,23 @@ pub(crate) fn serve(loaded: &Loaded, origin: Origin, app: App, inherited: Inheri
     done
 }
 
+/// Where limits are counted. A Redis that does not answer ends the start only where a limit could then let nobody pass.
+async fn counters(policy: &Policy, source: &PolicySource, log: &Log) -> Result<Arc<dyn Counters>, Failure> {
+    let told = log.clone();
+    let on_change = stores::telling(move |incident| told.incident(incident));
+    let opened = stores::open(policy, Some(source.path()), Some(on_change)).await.map_err(Failure::usage)?;
+    if let Err(why) = opened.probe().await {
+        if stores::needs_store(policy) {
+            return Err(Failure::usage(format_args!(
+                "limits cannot be counted: {why}\nhelp: start it, or say what becomes of limits without it: \
+                 `store_down = \"local\"` counts on this machine"
+            )));
+        }
+        console::note(format_args!("{WEAK}warning{WEAK:#}: {why}; until it answers, `store_down` decides"));
+    }
+    Ok(opened.counters)
+}
+
 async fn serve_until_signal(
     loaded: &Loaded,
     origin: Origin,
@@ -102,8 +121,9 @@ async fn serve_until_signal(
         App::Workers { .. } => (Endpoints::managed(), Behind::Workers),
         App::Upstream(addresses) => (fixed(addresses, policy), Behind::Upstream),
     };
-    let assembled =
-        Assembled::new(policy, endpoints.clone(), behind, log.clone(), inherited).await.map_err(Failure::usage)?;
+    let counters = counters(policy, &origin.source, &log).await?;
+    let assembled = Assembled::new(policy, endpoints.clone(), behind, counters, log.clone(), inherited);
+    let assembled = assembled.await.map_err(Failure::usage)?;
     let workers = match &app {
         App::Workers { target, .. } => tokio::select! {
             started = Workers::start(target.clone(), policy, endpoints, log.clone()) => Some(Arc::new(started?)),

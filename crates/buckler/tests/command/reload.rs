@@ -131,7 +131,8 @@ fn what_is_under_way_is_finished_under_the_old_policy() {
 #[test]
 fn every_request_is_answered_during_reloads() {
     // R09
-    let (folder, running) = served(&policy("\"a.example\""));
+    let unlimited = |hosts: &str| policy(hosts) + "[limits]\ndefault = []\n";
+    let (folder, running) = served(&unlimited("\"a.example\""));
     let (address, over) = (running.address, Arc::new(AtomicBool::new(false)));
     let clients: Vec<_> = (0..4)
         .map(|_| {
@@ -148,7 +149,7 @@ fn every_request_is_answered_during_reloads() {
         })
         .collect();
     for round in 0..20 {
-        let told = reload(folder.path(), &running, &policy(&format!("\"a.example\", \"n{round}.example\"")));
+        let told = reload(folder.path(), &running, &unlimited(&format!("\"a.example\", \"n{round}.example\"")));
         assert_eq!(told["what"], "policy reloaded: 1 key changed (server.hosts)");
     }
     over.store(true, Ordering::Relaxed);

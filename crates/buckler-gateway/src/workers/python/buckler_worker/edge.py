@@ -11,6 +11,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 FIELD = b"buckler-edge"
+TICKET = b"buckler-ticket"
 VALUE = re.compile(
     rb"(https?) (-|[0-9a-fA-F.:]{2,45}) ([0-9]{1,5}) ([0-9a-fA-F.:]{2,45}) ([0-9]{1,5})"
 )
@@ -59,10 +60,21 @@ class Edge:
         if max(ports) > LARGEST_PORT:
             return refuse(scope, receive, send)
         del headers[places[0]]
+        self.take_ticket(scope)
         scope["client"] = None if client == "-" else (client, ports[0])
         scope["server"] = (local, ports[1])
         scope["scheme"] = scheme if kind == "http" else WEBSOCKET_SCHEMES[scheme]
         return self.app(scope, receive, send)
+
+    @staticmethod
+    def take_ticket(scope: Scope) -> None:
+        """Put the gateway's ticket where no client can put one, and nobody but us looks."""
+        headers = scope["headers"]
+        places = [index for index, pair in enumerate(headers) if pair[0] == TICKET]
+        if len(places) == 1:
+            scope["buckler.ticket"] = headers[places[0]][1]
+        for place in reversed(places):
+            del headers[place]
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the lifespan; a failed start is reported instead of printed.
