@@ -33,10 +33,13 @@ def hello() -> str:
 
 
 def readme() -> dict[str, str]:
-    """Give the blocks of the README's section, by their language."""
+    """Give what the README's section shows, in its order, by language."""
     found = SECTION.search((ROOT / "README.md").read_text())
     assert found is not None
-    return dict(BLOCK.findall(found.group(1)))
+    shown: dict[str, str] = {}
+    for language, block in BLOCK.findall(found.group(1)):
+        shown[language] = f"{shown.get(language, '')}{block}\n"
+    return shown
 
 
 @contextmanager
@@ -83,6 +86,8 @@ def test_the_lines_of_the_readme_protect_an_app(with_fastapi: Installed, tmp_pat
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["x-request-id"]
         assert client.get("/docs", headers={"Host": host}).status_code == 404
+        limited = client.get("/search", params={"q": "x"}, headers={"Host": host})
+        assert limited.headers["ratelimit-policy"].endswith(";q=30;w=60"), "what the code says"
         refused = client.get("/", headers={"Host": "evil.example"})
         assert refused.status_code == 400
         assert refused.json()["code"] == "host_not_allowed"
