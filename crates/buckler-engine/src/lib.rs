@@ -34,6 +34,7 @@
 //! | [`Reason`] | every reason to refuse, in one table |
 //! | [`answer`] | header fields, problem documents, masking |
 //! | [`record`] | what is left of an exchange |
+//! | [`json`] | how problem documents and lines of the log are written |
 //! | [`report`] | what is enforced, monitored and off |
 //! | [`explain`] | one request walked through all stages |
 //!
@@ -65,6 +66,7 @@ mod engine;
 mod exchange;
 pub mod explain;
 mod facts;
+pub mod json;
 mod limits;
 mod reason;
 pub mod record;

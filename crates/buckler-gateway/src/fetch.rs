@@ -21,7 +21,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::upstream::{self, Address, Authority, ConnectError, RESPONSE_FIELDS, RESPONSE_HEAD};
+use crate::upstream::{self, Address, Authority, ConnectError, RESPONSE_HEAD};
 
 /// For all of it, from the look-up of the name to the last byte. The largest documents have some ten MiB.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -115,7 +115,6 @@ impl Fetcher {
         };
         let stream = upstream::connect(&address, DEADLINE).await?;
         let (mut sender, connection) = Builder::new()
-            .max_headers(RESPONSE_FIELDS)
             .max_header_size(RESPONSE_HEAD)
             .max_buf_size(RESPONSE_HEAD)
             .handshake(TokioIo::new(stream))

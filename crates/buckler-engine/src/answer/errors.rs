@@ -25,6 +25,7 @@ use buckler_policy::settings::{Errors, Mask, StripInput};
 
 use super::{AnswerBody, AnswerFields, problem};
 use crate::facts::RequestId;
+use crate::json::Object;
 use crate::reason::Reason;
 
 /// Largest 422 that is kept for rewriting. A list of a thousand errors is below; a larger one is replaced.
@@ -159,10 +160,10 @@ fn rewrite(body: &[u8], request_id: &str) -> Option<Vec<u8>> {
             ];
             let mut object = Object::begin(&mut out);
             for (name, value) in &members {
-                strip(value, MAX_DEPTH, object.member(name)?)?;
+                strip(value, MAX_DEPTH, object.member(name))?;
             }
             for (name, text, _) in added.iter().filter(|(_, _, missing)| *missing) {
-                serde_json::to_writer(object.member(name)?, text).ok()?;
+                object.text(name, text);
             }
             object.end();
         }
@@ -197,7 +198,7 @@ fn strip(value: &RawValue, depth: usize, out: &mut Vec<u8>) -> Option<()> {
             let Members(members) = serde_json::from_str(text).ok()?;
             let mut object = Object::begin(out);
             for (name, value) in members.iter().filter(|(name, _)| name != INPUT) {
-                strip(value, depth, object.member(name)?)?;
+                strip(value, depth, object.member(name))?;
             }
             object.end();
         }
@@ -228,33 +229,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
         }
         deserializer.deserialize_map(Collect).map(Members)
-    }
-}
-
-/// An object that is being written.
-struct Object<'o> {
-    out: &'o mut Vec<u8>,
-    separator: u8,
-}
-
-impl<'o> Object<'o> {
-    fn begin(out: &'o mut Vec<u8>) -> Self {
-        Self { out, separator: b'{' }
-    }
-
-    /// Writes a name; the value is written to what is given back.
-    fn member(&mut self, name: &str) -> Option<&mut Vec<u8>> {
-        self.out.push(std::mem::replace(&mut self.separator, b','));
-        serde_json::to_writer(&mut *self.out, name).ok()?;
-        self.out.push(b':');
-        Some(self.out)
-    }
-
-    fn end(self) {
-        if self.separator == b'{' {
-            self.out.push(b'{');
-        }
-        self.out.push(b'}');
     }
 }
 

@@ -6,7 +6,6 @@ pub(crate) mod problem;
 pub(crate) mod refusal;
 pub(crate) mod weaker;
 
-use buckler_http::media::MediaType;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
@@ -123,9 +122,9 @@ impl Engine {
             return reply;
         }
         let body = problem::of_violation(violation, facts.request_id.as_str(), self.rules.audience);
-        let media = MediaType::parse(problem::MEDIA_TYPE_TEXT.as_bytes()).ok();
         let cors = self.rules.cors.as_ref();
-        let mut fields = self.rules.headers.edit(facts, cors, &HeaderMap::new(), media.as_ref()).add;
+        // A problem document is data, as is what has no type.
+        let mut fields = self.rules.headers.edit(facts, cors, &HeaderMap::new(), None).add;
         fields.push((header::CONTENT_TYPE, problem::MEDIA_TYPE.clone()));
         if !fields.iter().any(|(name, _)| *name == header::CACHE_CONTROL) {
             fields.push((header::CACHE_CONTROL, headers::NO_STORE.clone()));

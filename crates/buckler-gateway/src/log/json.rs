@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::net::IpAddr;
 
+use buckler_engine::json::{self, Object, quote};
 use buckler_engine::record::Outcome;
-use buckler_engine::redact::Target;
 use buckler_engine::stage::Finding;
 use buckler_engine::{Reason, Record};
 use buckler_schema::Changes;
@@ -15,60 +15,12 @@ use super::Entry;
 use super::line::{Client, Incident, changed, level, note, outcome, severity};
 use super::usage::Told;
 
-#[derive(Serialize)]
-struct Exchange<'a> {
-    ts: Shown<Timestamp>,
-    level: &'a str,
-    event: &'a str,
-    request_id: &'a str,
-    client: Shown<Client>,
-    scheme: &'a str,
-    method: &'a str,
-    host: Option<&'a str>,
-    target: Shown<&'a Target>,
-    status: u16,
-    bytes_in: u64,
-    bytes_out: u64,
-    duration_us: u64,
-    outcome: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refusal: Option<Said<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    monitored: Vec<Said<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    notes: Vec<String>,
-}
-
 /// What is written as it prints itself, without a text of its own in between.
 struct Shown<T>(T);
 
 impl<T: Display> Serialize for Shown<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
-    }
-}
-
-/// What a stage said.
-#[derive(Serialize)]
-struct Said<'a> {
-    stage: &'a str,
-    code: &'a str,
-    status: u16,
-    detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-}
-
-impl<'a> From<&'a Finding> for Said<'a> {
-    fn from(finding: &'a Finding) -> Self {
-        let violation = &finding.violation;
-        Self {
-            stage: finding.stage.name(),
-            code: violation.reason.code(),
-            status: violation.reason.status().as_u16(),
-            detail: &violation.detail,
-            key: violation.key,
-        }
     }
 }
 
@@ -87,8 +39,8 @@ struct Happened<'a> {
 }
 
 pub(super) fn line(out: &mut Vec<u8>, entry: &Entry) {
-    let written = match entry {
-        Entry::Exchange(record) => serde_json::to_writer(out, &exchange(record)),
+    match entry {
+        Entry::Exchange(record) => exchange(out, record),
         Entry::Incident(incident) => {
             let words;
             let (event, what, peer, severity) = match incident {
@@ -117,49 +69,69 @@ pub(super) fn line(out: &mut Vec<u8>, entry: &Entry) {
             };
             let happened =
                 Happened { ts: Shown(Timestamp::now()), level: level(severity), event, what, client, changes, usage };
-            serde_json::to_writer(out, &happened)
+            json::write(out, &happened);
         }
-    };
-    // Text, numbers and lists of them always serialise, and memory takes all of it.
-    written.ok();
+    }
 }
 
-fn exchange(record: &Record) -> Exchange<'_> {
-    let (refusal, code) = match &record.outcome {
-        Outcome::Refused(finding) => (Some(Said::from(&**finding)), None),
-        Outcome::Failed(reason) => (None, Some(*reason)),
-        _ => (None, None),
-    };
-    let failure = code.map(|reason| Said {
-        stage: match reason {
-            // What became of the request's body on its way in.
-            Reason::MalformedRequest | Reason::Timeout => "client",
-            _ => "upstream",
-        },
-        code: reason.code(),
-        status: reason.status().as_u16(),
-        detail: reason.title(),
-        key: None,
-    });
-    Exchange {
-        ts: Shown(
-            i64::try_from(record.began.0).ok().and_then(|us| Timestamp::from_microsecond(us).ok()).unwrap_or_default(),
-        ),
-        level: level(severity(record)),
-        event: "request",
-        request_id: record.request_id.as_str(),
-        client: Shown(Client(record.peer)),
-        scheme: record.scheme.as_str(),
-        method: record.method.as_str(),
-        host: record.host.as_ref().and_then(|host| host.to_str().ok()),
-        target: Shown(&record.target),
-        status: record.status.as_u16(),
-        bytes_in: record.bytes_in,
-        bytes_out: record.bytes_out,
-        duration_us: record.duration_micros(),
-        outcome: outcome(record),
-        refusal: refusal.or(failure),
-        monitored: record.monitored.iter().map(|finding| Said::from(&**finding)).collect(),
-        notes: record.notes.iter().map(|n| note(*n)).collect(),
+fn exchange(out: &mut Vec<u8>, record: &Record) {
+    let began = i64::try_from(record.began.0).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
+    let mut line = Object::begin(out);
+    line.shown("ts", began.unwrap_or_default());
+    line.text("level", level(severity(record)));
+    line.text("event", "request");
+    line.text("request_id", record.request_id.as_str());
+    line.shown("client", Client(record.peer));
+    line.text("scheme", record.scheme.as_str());
+    line.text("method", record.method.as_str());
+    match record.host.as_ref().and_then(|host| host.to_str().ok()) {
+        Some(host) => line.text("host", host),
+        None => line.member("host").extend_from_slice(b"null"),
     }
+    line.shown("target", &record.target);
+    line.number("status", record.status.as_u16().into());
+    line.number("bytes_in", record.bytes_in);
+    line.number("bytes_out", record.bytes_out);
+    line.number("duration_us", record.duration_micros());
+    line.text("outcome", outcome(record));
+    match &record.outcome {
+        Outcome::Refused(finding) => said(line.member("refusal"), finding),
+        Outcome::Failed(reason) => failed(line.member("refusal"), *reason),
+        _ => {}
+    }
+    if !record.monitored.is_empty() {
+        line.list("monitored", &record.monitored, |out, finding| said(out, finding));
+    }
+    if !record.notes.is_empty() {
+        line.list("notes", &record.notes, |out, of| quote(out, &note(*of)));
+    }
+    line.end();
+}
+
+/// What a stage said.
+fn said(out: &mut Vec<u8>, Finding { stage, violation }: &Finding) {
+    let mut said = Object::begin(out);
+    said.text("stage", stage.name());
+    said.text("code", violation.reason.code());
+    said.number("status", violation.reason.status().as_u16().into());
+    said.text("detail", &violation.detail);
+    if let Some(key) = violation.key {
+        said.text("key", key);
+    }
+    said.end();
+}
+
+/// What kept an answer from being given.
+fn failed(out: &mut Vec<u8>, reason: Reason) {
+    let mut said = Object::begin(out);
+    let stage = match reason {
+        // What became of the request's body on its way in.
+        Reason::MalformedRequest | Reason::Timeout => "client",
+        _ => "upstream",
+    };
+    said.text("stage", stage);
+    said.text("code", reason.code());
+    said.number("status", reason.status().as_u16().into());
+    said.text("detail", reason.title());
+    said.end();
 }

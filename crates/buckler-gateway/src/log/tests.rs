@@ -93,6 +93,25 @@ fn a_refusal_names_stage_code_and_key() {
 }
 
 #[test]
+fn a_line_is_one_object_whatever_was_sent() {
+    let answered = r#""status":200,"bytes_in":0,"bytes_out":0,"duration_us":250,"outcome":"answered","notes":["#;
+    let refused = r#""status":400,"bytes_in":0,"bytes_out":0,"duration_us":0,"outcome":"refused","refusal":{"stage":"#;
+    for (target, host, level, written, rest) in [
+        ("/\"\\\u{1}\u{e9}", "localhost", "warning", r#"null,"target":"/\\x22\\x5c\\x01\\xc3\\xa9""#, refused),
+        ("/", "\"}\u{e9}", "warning", r#"null,"target":"/""#, refused),
+        ("/a?b=c", "localhost", "info", r#""localhost","target":"/a?b=***""#, answered),
+    ] {
+        let line = lines(LogFormat::Json, AccessLog::All, vec![Entry::Exchange(Box::new(record(target, host)))]);
+        assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok_and(|line| line.is_object()), "{line}");
+        let id = "01".repeat(16);
+        let begin = format!(
+            r#"{{"ts":"2023-11-14T22:13:20Z","level":"{level}","event":"request","request_id":"{id}","client":"-","scheme":"http","method":"GET","host":{written},{rest}"#
+        );
+        assert!(line.starts_with(&begin), "{line}\n{begin}");
+    }
+}
+
+#[test]
 fn only_what_is_remarkable_is_written_if_asked_so() {
     let entries = || {
         vec![

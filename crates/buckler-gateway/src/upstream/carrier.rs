@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, Sleep};
 
 use super::upload::{Progress, Upload};
-use super::{RESPONSE_FIELDS, RESPONSE_HEAD, UpstreamError};
+use super::{RESPONSE_HEAD, UpstreamError};
 use crate::stream::Stream;
 use crate::upstream::error::Kind;
 
@@ -55,7 +55,6 @@ impl Carrier {
         let heard = Arc::new(AtomicBool::new(false));
         let io = TokioIo::new(Heard::new(stream, Arc::clone(&heard)));
         let (sender, connection) = Builder::new()
-            .max_headers(RESPONSE_FIELDS)
             .max_header_size(RESPONSE_HEAD)
             .max_buf_size(RESPONSE_HEAD)
             .handshake(io)

@@ -54,7 +54,8 @@ pub const POOL_SIZE: usize = 64;
 /// The longest head of an answer. What a large set of cookies needs, twice.
 pub const RESPONSE_HEAD: usize = 64 * 1024;
 
-/// Header fields of an answer.
+/// Header fields of an answer: as many as hyper takes if it is told nothing. Told the same, it would clear a table of so
+/// many for each answer.
 pub const RESPONSE_FIELDS: usize = 100;
 
 /// Time limits and bounds towards the app.
