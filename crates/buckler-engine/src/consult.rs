@@ -18,7 +18,7 @@ use crate::stage::Ledger;
 #[derive(Debug)]
 pub struct Consult {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) facts: Facts,
+    pub(crate) facts: Box<Facts>,
     pub(crate) ledger: Ledger,
     pub(crate) proofs: ClientProofs,
     pub(crate) read: ReadTarget,

@@ -121,7 +121,7 @@ impl Engine {
         self: &Arc<Self>,
         head: &Head<'_>,
         target: &Target<'_>,
-        mut facts: Facts,
+        mut facts: Box<Facts>,
         mut ledger: Ledger,
         client: ClientProofs,
         counted: Counted<'_>,
@@ -137,7 +137,7 @@ impl Engine {
         }
     }
 
-    fn end(&self, facts: Facts, ledger: Ledger, finding: Box<Finding>, now: Timestamp) -> Opening {
+    fn end(&self, facts: Box<Facts>, ledger: Ledger, finding: Box<Finding>, now: Timestamp) -> Opening {
         self.counters.answered(&facts, finding.violation.reason.status());
         Opening::Answer(Box::new(self.refuse(facts, finding, ledger.into_findings(), now)))
     }

@@ -25,7 +25,7 @@ use crate::stage::{Finding, Findings, Violation};
 #[derive(Debug)]
 pub struct Exchange {
     engine: Arc<Engine>,
-    facts: Facts,
+    facts: Box<Facts>,
     findings: Findings,
     notes: Notes,
     /// Operations that the answer may be of.
@@ -35,7 +35,7 @@ pub struct Exchange {
 /// An exchange whose answer is on its way.
 #[derive(Debug)]
 pub struct Answering {
-    facts: Facts,
+    facts: Box<Facts>,
     findings: Findings,
     status: StatusCode,
     notes: Notes,
@@ -54,7 +54,7 @@ pub struct Traffic {
 }
 
 impl Exchange {
-    pub(crate) fn new(engine: Arc<Engine>, facts: Facts, findings: Findings, asked: Matched) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, facts: Box<Facts>, findings: Findings, asked: Matched) -> Self {
         Self { engine, facts, findings, notes: Notes::new(), asked }
     }
 
@@ -359,7 +359,13 @@ impl Answering {
 
 impl Engine {
     /// Turns a finding into an answer and a record.
-    pub(crate) fn refuse(&self, facts: Facts, finding: Box<Finding>, monitored: Findings, now: Timestamp) -> Ended {
+    pub(crate) fn refuse(
+        &self,
+        facts: Box<Facts>,
+        finding: Box<Finding>,
+        monitored: Findings,
+        now: Timestamp,
+    ) -> Ended {
         let reply = self.render(&facts, &finding.violation);
         let record = Record::of(facts, reply.status, now, Outcome::Refused(finding), monitored);
         Ended { reply, record }

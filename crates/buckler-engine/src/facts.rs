@@ -92,7 +92,8 @@ pub(crate) enum Unread {
     Nothing,
 }
 
-/// Owned facts, filled as the stages find them.
+/// Owned facts, filled as the stages find them. On the heap from the first: they pass through a dozen hands on the way to
+/// the record.
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) request_id: RequestId,
@@ -111,10 +112,10 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    pub(crate) fn new(head: &Head<'_>, context: &Context) -> Self {
+    pub(crate) fn new(head: &Head<'_>, context: &Context) -> Box<Self> {
         let personal =
             [Field::Authorization, Field::Cookie, Field::XApiKey].into_iter().any(|f| head.slot(f).lines() > 0);
-        Self {
+        Box::new(Self {
             request_id: RequestId::new(context.nonce),
             began: context.now,
             method: logged_method(head.method()),
@@ -128,7 +129,7 @@ impl Facts {
             sharing: Sharing::AppsOwn,
             listing: Listing::Unjudged,
             limits: Told::default(),
-        }
+        })
     }
 
     pub(crate) fn learn_client(&mut self, head: &Head<'_>, client: &Client<'_>) {

@@ -32,8 +32,19 @@ impl<'o> Object<'o> {
         Self { out, separator: b'{' }
     }
 
-    /// Writes a name. One value has to be written to what is given back.
-    pub fn member(&mut self, name: &str) -> &mut Vec<u8> {
+    /// Writes a name, in letters that need no escapes. One value has to be written to what is given back.
+    pub fn member(&mut self, name: &'static str) -> &mut Vec<u8> {
+        debug_assert!(!needs_escapes(name), "{name:?}");
+        self.out.reserve(name.len() + 4);
+        self.out.push(std::mem::replace(&mut self.separator, b','));
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
+    /// Writes a name that somebody else has given; otherwise as [`Self::member`].
+    pub fn foreign_member(&mut self, name: &str) -> &mut Vec<u8> {
         self.out.push(std::mem::replace(&mut self.separator, b','));
         quote(self.out, name);
         self.out.push(b':');
@@ -41,12 +52,12 @@ impl<'o> Object<'o> {
     }
 
     /// A member that is a text.
-    pub fn text(&mut self, name: &str, value: &str) {
+    pub fn text(&mut self, name: &'static str, value: &str) {
         quote(self.member(name), value);
     }
 
     /// A member that is the text which a value prints.
-    pub fn shown(&mut self, name: &str, value: impl Display) {
+    pub fn shown(&mut self, name: &'static str, value: impl Display) {
         let out = self.member(name);
         out.push(b'"');
         // Writing to memory does not fail, and what is printed does not by itself.
@@ -55,13 +66,18 @@ impl<'o> Object<'o> {
     }
 
     /// A member that is a whole number.
-    pub fn number(&mut self, name: &str, value: u64) {
+    pub fn number(&mut self, name: &'static str, value: u64) {
         let out = self.member(name);
         out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
     /// A member that is a list.
-    pub fn list<T>(&mut self, name: &str, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) {
+    pub fn list<T>(
+        &mut self,
+        name: &'static str,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Vec<u8>, T),
+    ) {
         let out = self.member(name);
         out.push(b'[');
         for (at, item) in items.into_iter().enumerate() {
@@ -96,11 +112,15 @@ pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     serde_json::to_writer(out, value).ok();
 }
 
-/// What stands between the quotes.
-fn escape(out: &mut Vec<u8>, text: &str) {
+fn needs_escapes(text: &str) -> bool {
     let escapes = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
     // Looks at all of it, so that it can look at many bytes at once.
-    if !text.bytes().fold(false, |any, byte| any | escapes(byte)) {
+    text.bytes().fold(false, |any, byte| any | escapes(byte))
+}
+
+/// What stands between the quotes.
+fn escape(out: &mut Vec<u8>, text: &str) {
+    if !needs_escapes(text) {
         out.extend_from_slice(text.as_bytes());
         return;
     }
@@ -152,7 +172,7 @@ mod tests {
             object.number("n", number);
             object.list("l", &items, |out, item| quote(out, item));
             Object::begin(object.member("o")).end();
-            object.text(&format!("x{name}"), "");
+            quote(object.foreign_member(&format!("x{name}")), "");
             object.end();
             let read: Value = serde_json::from_slice(&out).unwrap();
             let shown = format!("{text}{number}{text}");

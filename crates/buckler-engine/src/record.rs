@@ -114,12 +114,13 @@ pub struct Record {
 
 impl Record {
     pub(crate) fn of(
-        facts: Facts,
+        facts: Box<Facts>,
         status: StatusCode,
         ended: Timestamp,
         outcome: Outcome,
         monitored: Findings,
     ) -> Self {
+        let facts = *facts;
         let mut notes = smallvec::SmallVec::new();
         if facts.source == Source::Unsolicited {
             notes.push(Note::UnsolicitedForwarding);

@@ -84,6 +84,7 @@ impl Waiting {
         for name in &plan.remove {
             parts.headers.remove(name);
         }
+        parts.headers.reserve(plan.add.len());
         for (name, value) in plan.add {
             parts.headers.append(name, value);
         }

@@ -160,7 +160,7 @@ fn rewrite(body: &[u8], request_id: &str) -> Option<Vec<u8>> {
             ];
             let mut object = Object::begin(&mut out);
             for (name, value) in &members {
-                strip(value, MAX_DEPTH, object.member(name))?;
+                strip(value, MAX_DEPTH, object.foreign_member(name))?;
             }
             for (name, text, _) in added.iter().filter(|(_, _, missing)| *missing) {
                 object.text(name, text);
@@ -198,7 +198,7 @@ fn strip(value: &RawValue, depth: usize, out: &mut Vec<u8>) -> Option<()> {
             let Members(members) = serde_json::from_str(text).ok()?;
             let mut object = Object::begin(out);
             for (name, value) in members.iter().filter(|(name, _)| name != INPUT) {
-                strip(value, depth, object.member(name))?;
+                strip(value, depth, object.foreign_member(name))?;
             }
             object.end();
         }
