@@ -1,8 +1,6 @@
 //! An admission: the only value with which a host may call the app.
 
-use std::io::Write;
-use std::net::IpAddr;
-
+use buckler_http::address::AddressText;
 use buckler_http::connection::Peer;
 use buckler_http::forwarding::{Source, is_spoofable};
 use buckler_http::head::{Field, Head};
@@ -129,7 +127,7 @@ impl Admission {
         let mut set: SmallVec<[(HeaderName, HeaderValue); 5]> = SmallVec::new();
         set.push((REQUEST_ID, facts.request_id.header_value()));
         if let Peer::Ip(address) = facts.peer
-            && let Some(value) = address_value(address.ip().to_canonical())
+            && let Ok(value) = HeaderValue::from_str(AddressText::of(address.ip().to_canonical()).as_str())
         {
             set.push((X_FORWARDED_FOR, value));
         }
@@ -172,44 +170,5 @@ impl Admission {
     /// Goes on: the one half judges the request's body, the other waits for the answer.
     pub fn into_parts(self) -> (BodyInspector, Exchange) {
         (self.inspector, self.exchange)
-    }
-}
-
-/// Longest textual address: an IPv4-mapped one, all groups written out.
-const MAX_ADDRESS: usize = 45;
-
-fn address_value(address: IpAddr) -> Option<HeaderValue> {
-    let mut text: SmallVec<[u8; MAX_ADDRESS]> = SmallVec::new();
-    match address {
-        // The formatting machinery costs more than all the rest of the edits.
-        IpAddr::V4(address) => {
-            for (at, octet) in address.octets().into_iter().enumerate() {
-                if at > 0 {
-                    text.push(b'.');
-                }
-                if octet >= 100 {
-                    text.push(b'0' + octet / 100);
-                }
-                if octet >= 10 {
-                    text.push(b'0' + octet / 10 % 10);
-                }
-                text.push(b'0' + octet % 10);
-            }
-        }
-        IpAddr::V6(address) => write!(text, "{address}").ok()?,
-    }
-    HeaderValue::from_bytes(&text).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_written_as_the_standard_library_writes_them() {
-        for text in ["0.0.0.0", "1.22.255.100", "109.9.99.10", "2001:db8::1", "::ffff:1.2.3.4", "::"] {
-            let address: IpAddr = text.parse().unwrap();
-            assert_eq!(address_value(address).unwrap(), address.to_string());
-        }
     }
 }

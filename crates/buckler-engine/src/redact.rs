@@ -55,16 +55,10 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = self.bytes.splitn(2, |&b| b == b'?');
         let path = parts.next().unwrap_or_default();
-        for (index, segment) in path.split(|&b| b == b'/').enumerate() {
-            if index > 0 {
-                f.write_str("/")?;
-            }
-            // User information of an absolute target.
-            if looks_secret(segment) || segment.contains(&b'@') {
-                f.write_str(MASK)?;
-            } else {
-                write_segment(f, segment)?;
-            }
+        if let Some(path) = harmless(path) {
+            f.write_str(path)?;
+        } else {
+            write_path(f, path)?;
         }
         if let Some(query) = parts.next() {
             f.write_str("?")?;
@@ -77,6 +71,33 @@ impl fmt::Display for Target {
         }
         if self.cut { f.write_str("…") } else { Ok(()) }
     }
+}
+
+/// A path in which nothing is long enough to be a secret, and nothing has to be written otherwise: most are.
+fn harmless(path: &[u8]) -> Option<&str> {
+    let mut length = 0;
+    for &byte in path {
+        length = if byte == b'/' { 0 } else { length + 1 };
+        if length >= SHORTEST_SECRET || !is_plain(byte) || matches!(byte, b';' | b'@') {
+            return None;
+        }
+    }
+    std::str::from_utf8(path).ok()
+}
+
+fn write_path(f: &mut fmt::Formatter<'_>, path: &[u8]) -> fmt::Result {
+    for (index, segment) in path.split(|&b| b == b'/').enumerate() {
+        if index > 0 {
+            f.write_str("/")?;
+        }
+        // User information of an absolute target.
+        if looks_secret(segment) || segment.contains(&b'@') {
+            f.write_str(MASK)?;
+        } else {
+            write_segment(f, segment)?;
+        }
+    }
+    Ok(())
 }
 
 /// A segment with its parameters (RFC 3986 §3.3), whose values are as secret as those of a query.
@@ -109,12 +130,15 @@ fn is_padding(text: &[u8]) -> bool {
     text.iter().all(|&b| b == b'=')
 }
 
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')
+}
+
 /// Prints what is printable ASCII and escapes the rest, so that no request writes its own log line.
 pub(crate) fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
-    for run in bytes.chunk_by(|a, b| is_plain(a) == is_plain(b)) {
+    for run in bytes.chunk_by(|a, b| is_plain(*a) == is_plain(*b)) {
         match std::str::from_utf8(run) {
-            Ok(text) if run.first().is_some_and(is_plain) => f.write_str(text)?,
+            Ok(text) if run.first().is_some_and(|byte| is_plain(*byte)) => f.write_str(text)?,
             _ => run.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?,
         }
     }
@@ -124,6 +148,9 @@ pub(crate) fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Re
 /// Prefixes of keys that well-known issuers give out, and of a JSON object in base64url.
 const SECRET_PREFIXES: &[&[u8]] =
     &[b"eyJ", b"sk_", b"sk-", b"ghp_", b"gho_", b"github_pat_", b"glpat-", b"xox", b"AKIA", b"AIza"];
+
+/// Shortest word that [`looks_secret`] takes for one: a card number.
+const SHORTEST_SECRET: usize = 13;
 
 /// Shortest secret that such a prefix begins; shorter words may begin so by chance.
 const MIN_SECRET: usize = 16;
@@ -150,7 +177,7 @@ fn is_random(segment: &[u8]) -> bool {
 
 /// 13 to 19 digits with a valid check digit (ISO/IEC 7812-1, annex B).
 fn is_card_number(segment: &[u8]) -> bool {
-    if !(13..=19).contains(&segment.len()) || !segment.iter().all(u8::is_ascii_digit) {
+    if !(SHORTEST_SECRET..=19).contains(&segment.len()) || !segment.iter().all(u8::is_ascii_digit) {
         return false;
     }
     let sum: u32 = segment
@@ -168,6 +195,24 @@ fn is_card_number(segment: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    struct Path<'a>(&'a [u8]);
+
+    impl fmt::Display for Path<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write_path(f, self.0)
+        }
+    }
+
+    proptest::proptest! {
+        // R61
+        #[test]
+        fn what_is_called_harmless_would_be_printed_as_it_is(path in "[/a-c0-9_.;@\\\\%A]{0,30}|(?s).{0,6}") {
+            if let Some(text) = harmless(path.as_bytes()) {
+                proptest::prop_assert_eq!(text, Path(path.as_bytes()).to_string());
+            }
+        }
+    }
 
     // R61
     #[test]

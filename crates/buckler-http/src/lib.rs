@@ -6,6 +6,7 @@
 //!
 //! | module | reads | from |
 //! |---|---|---|
+//! | [`address`] | addresses, as they are written | – |
 //! | [`connection`] | who is connected, and how | – |
 //! | [`head`] | the head of a request, one slot per field that the engine knows | RFC 9112 |
 //! | [`asgi`] | target and peer of a scope | ASGI 3 |
@@ -19,6 +20,7 @@
 //! | [`frames`] | what HTTP/2 frames cost, and floods of them | RFC 9113 §4, §10.5 |
 //! | [`wire`] | where each request begins and ends among the bytes of a connection | RFC 9112 |
 
+pub mod address;
 pub mod asgi;
 pub mod authority;
 pub mod connection;

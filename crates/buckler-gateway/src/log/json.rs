@@ -9,6 +9,7 @@ use buckler_engine::stage::Finding;
 use buckler_engine::{Reason, Record};
 use buckler_schema::Changes;
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Serialize, Serializer};
 
 use super::Entry;
@@ -77,7 +78,7 @@ pub(super) fn line(out: &mut Vec<u8>, entry: &Entry) {
 fn exchange(out: &mut Vec<u8>, record: &Record) {
     let began = i64::try_from(record.began.0).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
     let mut line = Object::begin(out);
-    line.shown("ts", began.unwrap_or_default());
+    time(line.member("ts"), began.unwrap_or_default());
     line.text("level", level(severity(record)));
     line.text("event", "request");
     line.text("request_id", record.request_id.as_str());
@@ -106,6 +107,15 @@ fn exchange(out: &mut Vec<u8>, record: &Record) {
         line.list("notes", &record.notes, |out, of| quote(out, &note(*of)));
     }
     line.end();
+}
+
+/// As [`Timestamp`] prints itself, without the formatting machinery.
+fn time(out: &mut Vec<u8>, time: Timestamp) {
+    const PRINTER: DateTimePrinter = DateTimePrinter::new();
+    out.push(b'"');
+    // Memory takes all of it.
+    PRINTER.print_timestamp(&time, &mut *out).ok();
+    out.push(b'"');
 }
 
 /// What a stage said.

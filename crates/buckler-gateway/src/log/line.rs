@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use buckler_engine::record::{Note, Outcome, ReplyKind};
 use buckler_engine::{Record, Severity, Usage};
+use buckler_http::address::AddressText;
 use buckler_http::connection::Peer;
 use buckler_schema::{Changes, Named};
 
@@ -147,7 +148,7 @@ pub(super) struct Client(pub(super) Peer);
 impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Peer::Ip(address) => address.ip().to_canonical().fmt(f),
+            Peer::Ip(address) => AddressText::of(address.ip().to_canonical()).fmt(f),
             Peer::Local => f.write_str("-"),
         }
     }
