@@ -3,6 +3,9 @@
 //! A batch is counted as one: where one of its limits refuses, none of them is charged. So a client who is refused by
 //! one limit does not use up another, and a store can answer with one script.
 
+use std::fmt;
+use std::str::FromStr;
+
 use smallvec::SmallVec;
 
 use crate::state::{Allowance, Moment, Standing, State, Verdict};
@@ -21,6 +24,35 @@ pub enum StoreDown {
     /// They are counted on this machine alone.
     Local,
 }
+
+impl StoreDown {
+    /// How each is written.
+    pub const WORDS: &[(&str, Self)] = &[("open", Self::Open), ("closed", Self::Closed), ("local", Self::Local)];
+}
+
+impl FromStr for StoreDown {
+    type Err = UnknownStoreDown;
+
+    fn from_str(word: &str) -> Result<Self, UnknownStoreDown> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, value)| *value).ok_or(UnknownStoreDown)
+    }
+}
+
+/// A word that is none of [`StoreDown::WORDS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownStoreDown;
+
+impl fmt::Display for UnknownStoreDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`store_down` is one of")?;
+        for (at, (word, _)) in StoreDown::WORDS.iter().enumerate() {
+            write!(f, "{}\"{word}\"", if at == 0 { " " } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for UnknownStoreDown {}
 
 /// One limit that is asked for one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,4 +109,21 @@ pub fn unavailable(batch: &[Check]) -> Answers {
 pub fn unheard_of(batch: &[Check], now: Moment) -> Answers {
     let charge = |check: &Check| check.allowance.charge(State::EMPTY, now, check.cost).standing;
     batch.iter().map(|check| Answer::Counted(charge(check))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // R13
+    #[test]
+    fn what_is_none_of_the_words_is_told_all_of_them() {
+        for (word, value) in StoreDown::WORDS {
+            assert_eq!(word.parse(), Ok(*value));
+        }
+        for wrong in ["", "Open", "open ", "closd", "monitor"] {
+            let told = wrong.parse::<StoreDown>().unwrap_err().to_string();
+            assert_eq!(told, "`store_down` is one of \"open\", \"closed\", \"local\"", "{wrong:?}");
+        }
+    }
 }

@@ -38,7 +38,7 @@ pub mod rate;
 pub mod state;
 pub mod subject;
 
-pub use batch::{Answer, Answers, Batch, Check, StoreDown};
+pub use batch::{Answer, Answers, Batch, Check, StoreDown, UnknownStoreDown};
 pub use language::{Dimension, Limit, LimitError};
 pub use quota::{Quota, Window};
 pub use rate::Rate;

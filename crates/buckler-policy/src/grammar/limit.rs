@@ -11,8 +11,7 @@ use crate::settings::{LimitRule, Route};
 use crate::suggest::{nearest, quoted};
 
 /// The words of `store_down`.
-pub(crate) const STORE_DOWN: OneOf<StoreDown> =
-    OneOf { words: &[("open", StoreDown::Open), ("closed", StoreDown::Closed), ("local", StoreDown::Local)] };
+pub(crate) const STORE_DOWN: OneOf<StoreDown> = OneOf { words: StoreDown::WORDS };
 
 /// `"5/minute per ip"`, or `{ limit = …, store_down = … }`
 pub(crate) struct LimitText;
