@@ -50,7 +50,7 @@ class Wire:
 
 @final
 class Limit:
-    def __new__(cls, text: str, cost: int, store_down: str | None) -> Limit: ...
+    def __new__(cls, text: str, cost: int, store_down: str | None, name: str | None) -> Limit: ...
     def __hash__(self) -> int: ...
     @property
     def text(self) -> str: ...
@@ -75,7 +75,7 @@ class Store:
     def __new__(cls, policy: str | PathLike[str] | None) -> Store: ...
     def count(
         self,
-        limits: Sequence[tuple[Limit, str | None]],
+        limits: Sequence[Limit],
         place: str,
         client: str | None,
         headers: Iterable[tuple[bytes, bytes]],
@@ -85,7 +85,7 @@ class Store:
 class Judged:
     def count(
         self,
-        limits: Sequence[tuple[Limit, str | None]],
+        limits: Sequence[Limit],
         place: str,
         headers: Iterable[tuple[bytes, bytes]],
     ) -> Standing | Pending[Standing]: ...

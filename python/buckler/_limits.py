@@ -33,7 +33,7 @@ async def counted(asked: "Limit", scope: Scope, kind: type["Limit"]) -> Standing
     place = place_of(scope, route)
     limits = [asked, *(each for each in limits_of(route, scope, kind) if each not in before)]
     before.update(limits)
-    batch = list(dict.fromkeys((each.written, each.name) for each in limits))
+    batch = list(dict.fromkeys(each.written for each in limits))
     judged = scope.get("buckler")
     if isinstance(judged, Judged):
         answer = judged.count(batch, place, scope["headers"])

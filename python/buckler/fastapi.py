@@ -31,6 +31,9 @@ POLICY_VIOLATION = 1008
 
 DENIAL = "websocket.http.response"
 
+LISTS = ("ratelimit-policy", "ratelimit")
+"""Fields whose lines add up; what others say, they say once."""
+
 
 class RateLimited(HTTPException):
     """A request that is one too many: 429, with the fields that say when to come again.
@@ -46,15 +49,13 @@ class RateLimited(HTTPException):
 class Limit(Depends):
     """A limit where it stands in an app; made by `limit`."""
 
-    def __init__(self, written: Written, name: str | None) -> None:
+    def __init__(self, written: Written) -> None:
         # As it stands in a list of dependencies it is one, and what is called is it, too.
         super().__init__(self)
         # The base is frozen.
         object.__setattr__(self, "written", written)
-        object.__setattr__(self, "name", name)
 
     written: Written
-    name: str | None
 
     # Two that are written alike are two.
     def __eq__(self, other: object) -> bool:
@@ -76,8 +77,9 @@ class Limit(Depends):
             # The middleware tells it by itself, in answers that the endpoint has made, too.
             judged = scope.get("buckler")
             if not (isinstance(judged, Judged) and judged.tells):
+                headers = response.headers
                 for name, value in standing.told:
-                    response.headers.append(name, value)
+                    (headers.append if name in LISTS else headers.setdefault)(name, value)
             return
         if scope["type"] == "websocket" and DENIAL not in (scope.get("extensions") or {}):
             raise WebSocketException(POLICY_VIOLATION, standing.detail)
@@ -102,4 +104,4 @@ def limit(
 
     Raises `PolicyError` for a text that is no limit, with the place of the mistake.
     """
-    return Limit(Written(text, cost, store_down), name)
+    return Limit(Written(text, cost, store_down, name))

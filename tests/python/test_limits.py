@@ -3,23 +3,18 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
-import httpx
 import pytest
-from buckler import Buckler, PolicyError, _limits
+from buckler import Buckler, PolicyError
 from buckler.fastapi import RateLimited, limit
 from fastapi import APIRouter, Depends, FastAPI, Request, WebSocket
 from fastapi.responses import PlainTextResponse
 from harness.gateway import clean_environment
+from harness.limits import CLIENT, asked, count_alone, statuses
 from harness.places import ROOT
-
-CLIENT = "192.0.2.1"
-
-Ask = Callable[..., list[httpx.Response]]
 
 
 @pytest.fixture(params=["alone", "inside"])
@@ -30,36 +25,8 @@ def how(
     tmp_path: Path,
 ) -> str:
     """Whether the app has the middleware, and a store of this test's own."""
-    monkeypatch.setattr(_limits, "_stores", [])
-    monkeypatch.setenv("BUCKLER_STORE__PATH", str(tmp_path / "counts"))
-    monkeypatch.setenv("BUCKLER_SERVER__HOSTS", "app.test")
-    monkeypatch.setenv("BUCKLER_SERVER__TLS__MODE", "off")
+    count_alone(monkeypatch, tmp_path)
     return str(request.param)
-
-
-def asked(
-    app: FastAPI,
-    how: str,
-    *paths: str,
-    client: str = CLIENT,
-    headers: dict[str, str] | None = None,
-    method: str = "GET",
-) -> list[httpx.Response]:
-    """Ask for paths, one after the other."""
-    if how == "inside" and app.middleware_stack is None:
-        app.add_middleware(Buckler)
-
-    async def ask() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(app, client=(client, 1234))
-        async with httpx.AsyncClient(transport=transport, base_url="http://app.test") as session:
-            return [await session.request(method, path, headers=headers) for path in paths]
-
-    return anyio.run(ask)
-
-
-def statuses(answers: list[httpx.Response]) -> list[int]:
-    """Give the statuses."""
-    return [answer.status_code for answer in answers]
 
 
 def whole() -> FastAPI:

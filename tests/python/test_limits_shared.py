@@ -194,7 +194,18 @@ def test_a_store_that_is_gone_does_what_the_policy_says(
         ) as running:
             assert running.get("/routed/first").status == 200
             database.kill()
-            assert [running.get("/five").status for _ in wanted] == wanted
+            with running.client() as client:
+                answers = [client.get("/five") for _ in wanted]
+            assert [answer.status_code for answer in answers] == wanted
+            if store_down == "closed":
+                said = answers[0].json()
+                assert said["detail"].startswith("requests cannot be counted at the moment")
+                assert said.get("code") == ("overloaded" if way == "added" else None)
+                assert answers[0].headers["retry-after"] == "1"
+            elif way == "added":
+                notes = [line.get("notes") for line in running.requests() if line["status"] == 200]
+                counted = [note for note in notes if note and "does not answer" in note[0]]
+                assert len(counted) == wanted.count(200)
 
 
 # R13: whoever reads the log learns when the store goes and when it comes back, and no password

@@ -52,7 +52,7 @@ def store(
 
 def asked(store: Store, place: str = "here", limit: str = "1000000/hour") -> Pending[Standing]:
     """Ask, and wait for nothing."""
-    pending = store.count([(Limit(limit, 1, "closed"), None)], place, None, [])
+    pending = store.count([Limit(limit, 1, "closed", None)], place, None, [])
     assert isinstance(pending, Pending)
     return pending
 
@@ -222,10 +222,10 @@ from buckler import _waiting
 from buckler._buckler import Limit, Store
 
 store = Store(None)
-limit = Limit("1000000/hour", 1, "closed")
+limit = Limit("1000000/hour", 1, "closed", None)
 
 async def ask():
-    return (await _waiting.waited(store.count([(limit, None)], "here", None, []))).refused
+    return (await _waiting.waited(store.count([limit], "here", None, []))).refused
 """
 
 FORKS = """

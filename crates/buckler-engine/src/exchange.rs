@@ -15,11 +15,12 @@ use crate::body::BodyInspector;
 use crate::contract::Matched;
 use crate::engine::{Ended, Engine};
 use crate::facts::{Facts, RequestId, Timestamp};
+use crate::limits::ruling::Ruling;
 use crate::reason::Reason;
 use crate::record::{Note, Notes, Outcome, Record};
 use crate::response::judging::{Course, Judging, Unreadable};
 use crate::response::plan::{Answered, Planned, ResponsePlan};
-use crate::stage::{Finding, Findings, Violation};
+use crate::stage::{Finding, Findings, Stage, Violation};
 
 /// An exchange that waits for the app's answer.
 #[derive(Debug)]
@@ -77,6 +78,21 @@ impl Exchange {
         let (findings, notes) = inspector.into_found();
         self.findings.extend(findings);
         self.notes.extend(notes);
+    }
+
+    /// Takes what came of limits that stand in the app, for its answer and the record. What they refuse the app answers
+    /// by itself: [`Self::answer`] knows it.
+    pub fn learn_limits(&mut self, ruling: Ruling) {
+        let Ruling { verdict, told, note } = ruling;
+        match (verdict, self.engine.rules.rates.mode) {
+            (Ok(()), _) => {}
+            (Err(violation), Mode::Monitor) => {
+                self.findings.push(Box::new(Finding { stage: Stage::Limits, violation }));
+            }
+            (Err(_), Mode::Enforce) => return,
+        }
+        self.facts.limits.add(told);
+        self.notes.extend(note.filter(|_| note != self.facts.counting));
     }
 
     /// Judges the head of the app's answer.

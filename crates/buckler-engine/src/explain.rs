@@ -41,7 +41,7 @@ impl Engine {
                 let answers = asked.as_ref().map(|asked| unheard_of(&asked.batch, Moment(context.now.0)));
                 let counted = match (&asked, &answers) {
                     (Some(asked), Some(answers)) => {
-                        limits.extend(rates.limits_of(asked).map(|limit| limit.text.clone()));
+                        limits.extend(rates.limits_of(asked).map(|limit| limit.terms.text.clone()));
                         Counted::Asked(asked, answers)
                     }
                     _ => Counted::Nothing,

@@ -8,6 +8,7 @@ use http::{HeaderValue, Method};
 
 use crate::check::cors::Sharing;
 use crate::limits::fields::Told;
+use crate::record::Note;
 use crate::redact::Target;
 use crate::usage::Listing;
 
@@ -108,7 +109,10 @@ pub(crate) struct Facts {
     pub(crate) body: Unread,
     pub(crate) sharing: Sharing,
     pub(crate) listing: Listing,
+    /// What the answer tells of limits.
     pub(crate) limits: Told,
+    /// How they were counted, where that is worth knowing.
+    pub(crate) counting: Option<Note>,
 }
 
 impl Facts {
@@ -129,6 +133,7 @@ impl Facts {
             sharing: Sharing::AppsOwn,
             listing: Listing::Unjudged,
             limits: Told::default(),
+            counting: None,
         })
     }
 

@@ -27,7 +27,7 @@
 //! | [`engine`](Engine) | the stages in their order |
 //! | `check` | what each stage decides, one file each; none knows its mode |
 //! | `consult` | an exchange that waits for what a store has counted |
-//! | `limits` | the limits of the policy, which of them a request counts against, and what clients are told |
+//! | `limits` | the limits of the policy, which of them a request counts against, what a store's answers mean, and what clients are told |
 //! | `contract` | the app's document, as the policy holds requests to it |
 //! | `response` | answers, held to what the document declares and to what may leave |
 //! | [`stage`] | names, findings, proofs, and the one place where a mode counts |
@@ -86,6 +86,9 @@ pub use edited_body::{EditedBody, EditedField};
 pub use engine::{Ended, Engine, Opening};
 pub use exchange::{Answering, Ending, Exchange, Traffic};
 pub use facts::{Context, RequestId, Timestamp};
+pub use limits::fields::Told;
+pub use limits::ruling::Ruling;
+pub use limits::terms::Terms;
 pub use limits::who::{Counted, Who};
 pub use reason::{Reason, Severity};
 pub use record::Record;

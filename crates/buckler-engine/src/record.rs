@@ -125,7 +125,7 @@ impl Record {
         if facts.source == Source::Unsolicited {
             notes.push(Note::UnsolicitedForwarding);
         }
-        notes.extend(facts.limits.note);
+        notes.extend(facts.counting);
         Self {
             request_id: facts.request_id,
             began: facts.began,

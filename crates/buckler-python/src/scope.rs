@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use buckler_engine::{Admission, RequestEdits, RequestId};
+use buckler_engine::{Admission, RequestEdits, RequestId, Ruling};
 use buckler_http::asgi::{self, Target};
 use buckler_http::connection::{Connection, Peer, Scheme};
 use buckler_http::head::{Head, Version};
@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PySequence, PyString};
 use smallvec::SmallVec;
 
-use crate::limits::{Counting, Standing, Written};
+use crate::limits::{Counting, Limit};
 use crate::lines::{Lines, Text, Texts, pair};
 
 /// A protocol of ASGI that is judged.
@@ -266,14 +266,14 @@ pub(crate) struct Judged {
     scheme: Scheme,
     counting: Arc<Counting>,
     telling: Telling,
-    /// What the answer is to say of limits that the app has written.
-    told: Mutex<Vec<(&'static str, String)>>,
+    /// What came of limits that the app has written, for the answer and the record.
+    rulings: Mutex<Vec<Ruling>>,
 }
 
 impl Judged {
     pub(crate) fn new(judge: u64, admission: &Admission, counting: Arc<Counting>) -> Self {
         let (request_id, peer, scheme) = (*admission.request_id(), admission.peer(), admission.scheme());
-        Self { judge, request_id, peer, scheme, counting, telling: Telling::ByUs, told: Mutex::default() }
+        Self { judge, request_id, peer, scheme, counting, telling: Telling::ByUs, rulings: Mutex::default() }
     }
 
     /// Of a request that the gateway has judged.
@@ -284,7 +284,7 @@ impl Judged {
         counting: Arc<Counting>,
     ) -> Self {
         let Connection { peer, scheme } = connection;
-        Self { judge, request_id, peer, scheme, counting, telling: Telling::ByTheApp, told: Mutex::default() }
+        Self { judge, request_id, peer, scheme, counting, telling: Telling::ByTheApp, rulings: Mutex::default() }
     }
 
     /// Which engine judged.
@@ -292,9 +292,9 @@ impl Judged {
         self.judge
     }
 
-    /// Takes what the answer is to say of limits.
-    pub(crate) fn take_told(&self) -> Vec<(&'static str, String)> {
-        mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes what came of the app's limits.
+    pub(crate) fn take_rulings(&self) -> Vec<Ruling> {
+        mem::take(&mut *self.rulings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -332,24 +332,19 @@ impl Judged {
     #[expect(clippy::needless_pass_by_value, reason = "Python's values are converted")]
     fn count<'py>(
         slf: &Bound<'py, Self>,
-        limits: Vec<Written<'py>>,
+        limits: Vec<Bound<'py, Limit>>,
         place: &str,
         headers: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let this = slf.get();
-        let address = match this.peer {
-            Peer::Ip(address) => Some(address.ip()),
-            Peer::Local => None,
-        };
         let judged = slf.clone().unbind();
-        let tell = move |standing: &Standing| {
+        let learn = move |ruling: &Ruling| {
             let this = judged.get();
-            if this.telling == Telling::ByUs && !standing.refuses() {
-                let mut told = this.told.lock().unwrap_or_else(PoisonError::into_inner);
-                told.extend_from_slice(standing.fields());
+            if this.telling == Telling::ByUs {
+                this.rulings.lock().unwrap_or_else(PoisonError::into_inner).push(ruling.clone());
             }
         };
-        this.counting.count(slf.py(), &limits, place, address, headers, tell)
+        this.counting.count(&limits, place, headers, |_| this.peer, learn)
     }
 
     fn __repr__(&self) -> String {

@@ -100,7 +100,7 @@ pub use errors::Rewrite;
 
 /// What whoever finds nobody free is told (RFC 9110 §10.2.3), in seconds: a burst is over by then, and the least that
 /// the field can say.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+pub(crate) const RETRY_AFTER: u64 = 1;
 
 impl Engine {
     /// The fields that many answers have in common. An answer that carries one carries this very value and no copy, so a
@@ -109,7 +109,14 @@ impl Engine {
         // As they follow each other in answers, so that who looks for them finds them soon.
         let cors = self.rules.cors.iter().flat_map(CorsRules::lasting);
         let problem = (header::CONTENT_TYPE, problem::MEDIA_TYPE.clone());
-        headers::shared().into_iter().chain(cors).chain(self.rules.headers.lasting()).chain([problem]).collect()
+        let limits = self.rules.rates.lasting();
+        headers::shared()
+            .into_iter()
+            .chain(cors)
+            .chain(limits)
+            .chain(self.rules.headers.lasting())
+            .chain([problem])
+            .collect()
     }
 
     /// The answer to a violation: a problem document, or a redirect where the violation knows the way.
@@ -134,8 +141,9 @@ impl Engine {
             let known = violation.allow.as_deref().and_then(|methods| HeaderValue::from_str(methods).ok());
             fields.push((header::ALLOW, known.unwrap_or(HeaderValue::from_static(""))));
         }
-        if violation.reason == Reason::Overloaded {
-            fields.push((header::RETRY_AFTER, RETRY_AFTER));
+        let is_told = fields.iter().any(|(name, _)| *name == header::RETRY_AFTER);
+        if violation.reason == Reason::Overloaded && !is_told {
+            fields.push((header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER)));
         }
         if violation.key == Some(content::ENCODINGS) && violation.reason == Reason::UnsupportedMediaType {
             fields.push((header::ACCEPT_ENCODING, self.rules.accept_encoding.clone()));

@@ -2,6 +2,8 @@
 
 pub(crate) mod fields;
 mod route;
+pub(crate) mod ruling;
+pub(crate) mod terms;
 #[cfg(test)]
 mod tests;
 pub(crate) mod who;
@@ -9,13 +11,15 @@ pub(crate) mod who;
 use buckler_http::connection::Peer;
 use buckler_http::head::{Field, Head};
 use buckler_http::target::Target;
-use buckler_limits::{Allowance, Answer, Batch, Check, Dimension, LimitId, StoreDown, Subject};
+use buckler_limits::{Answer, Batch, Check, Dimension, LimitId, StoreDown, Subject};
 use buckler_policy::settings::{LimitFields, LimitRule, Mode, Policy};
+use http::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use crate::facts::Facts;
 use crate::rules::Rules;
 use route::RouteTable;
+use terms::Terms;
 
 /// The compiled `[limits]`, and those of every `[[route]]`.
 #[derive(Debug)]
@@ -33,33 +37,20 @@ pub(crate) struct LimitRules {
 #[derive(Debug)]
 pub(crate) struct CompiledLimit {
     id: LimitId,
-    pub(crate) allowance: Allowance,
     parts: Vec<Dimension>,
     pub(crate) store_down: StoreDown,
-    /// The policy key that it stands in.
-    pub(crate) key: &'static str,
-    /// As the policy has it.
-    pub(crate) text: String,
-    /// Its item of `RateLimit-Policy`.
-    pub(crate) told: String,
-    /// Its name there, in quotes.
-    pub(crate) name: String,
+    pub(crate) terms: Terms,
 }
 
 impl CompiledLimit {
     fn new(place: &str, key: &'static str, name: &str, at: usize, rule: &LimitRule) -> Self {
-        let name = if at == 0 { format!("\"{name}\"") } else { format!("\"{name}-{}\"", at + 1) };
-        let limit = &rule.limit;
-        let text = limit.to_string();
+        let name = if at == 0 { name.to_owned() } else { format!("{name}-{}", at + 1) };
+        let terms = Terms::of_policy(&rule.limit, key, &name);
         Self {
-            id: LimitId::of(place, &text),
-            allowance: limit.allowance,
-            parts: limit.per.to_vec(),
+            id: LimitId::of(place, terms.text()),
+            parts: rule.limit.per.to_vec(),
             store_down: rule.store_down.unwrap_or(StoreDown::Closed),
-            key,
-            text,
-            told: fields::policy_item(&name, &limit.allowance),
-            name,
+            terms,
         }
     }
 }
@@ -121,7 +112,7 @@ impl LimitRules {
         let over_all = self.default.iter().enumerate().map(|(at, limit)| (At::Default(at), limit));
         for (at, limit) in over_all.chain(own) {
             let Some(subject) = self.subject(limit, head, facts, &named) else { continue };
-            asked.batch.push(Check { subject, allowance: limit.allowance, cost, store_down: limit.store_down });
+            asked.batch.push(Check { subject, allowance: limit.terms.allowance, cost, store_down: limit.store_down });
             asked.limits.push(at);
         }
         (!asked.batch.is_empty()).then_some(asked)
@@ -149,6 +140,14 @@ impl LimitRules {
     /// Every limit of the policy, with where it stands.
     fn all(&self) -> impl Iterator<Item = (&str, &CompiledLimit)> {
         self.default.iter().map(|limit| (EVERYWHERE, limit)).chain(self.routes.all())
+    }
+
+    /// See [`crate::Engine::lasting_fields`]: what most answers tell where there is one limit over all. Those of routes
+    /// may be many, and all would be looked through for each field that is none of them.
+    pub(crate) fn lasting(&self) -> Option<(HeaderName, HeaderValue)> {
+        let [limit] = &*self.default else { return None };
+        let told = self.mode == Mode::Enforce && self.fields != LimitFields::Off;
+        told.then(|| (fields::RATE_LIMIT_POLICY, limit.terms.item.clone()))
     }
 
     /// The limits that were asked, in the order of the batch.

@@ -9,10 +9,12 @@ use buckler_limits::batch::unheard_of;
 use buckler_limits::{Answers, Moment};
 use buckler_policy::settings::Document;
 use buckler_policy::{Host, Sources};
-use http::header;
+use http::{HeaderMap, StatusCode, header};
 
+use super::ruling::Ruling;
 use super::*;
 use crate::engine::{Ended, Engine, Opening};
+use crate::exchange::{Ending, Exchange, Traffic};
 use crate::facts::{Context, Timestamp};
 use crate::reason::Reason;
 use crate::record::{Note, Outcome};
@@ -138,7 +140,7 @@ fn answered(engine: &Arc<Engine>, answers: &[Answer]) -> Result<Option<Note>, Bo
         Opening::Consult(_) => panic!("asked twice"),
         Opening::Answer(ended) => Err(ended),
         Opening::Admit(admission) => {
-            let record = admission.into_parts().1.abandon(crate::Traffic::default(), Timestamp(3));
+            let record = admission.into_parts().1.abandon(Traffic::default(), Timestamp(3));
             Ok(record.notes.first().copied())
         }
     }
@@ -176,6 +178,83 @@ fn what_nobody_could_count() {
     // Only recorded, it passes.
     let monitored = engine("[limits]\nmode = \"monitor\"\ndefault = [\"5/minute\"]\nstore_down = \"closed\"\n");
     assert!(answered(&monitored, &[Answer::Unavailable]).is_ok());
+}
+
+/// An exchange whose own limits have room.
+fn admitted(engine: &Arc<Engine>) -> Exchange {
+    let head = head("GET", "/", &[]);
+    match engine.open(&head, &context("192.0.2.7")).settle(&head, Timestamp(2), |batch| unheard_of(batch, Moment(2))) {
+        Opening::Admit(admission) => admission.into_parts().1,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a store says of a limit that stands in the app.
+fn of_the_app(mode: Mode, answer: Answer) -> Ruling {
+    let terms = Terms::of_app(&"1/hour".parse().unwrap(), Some("own"));
+    Ruling::of([(&terms, StoreDown::Open)].into_iter(), &[answer], mode, LimitFields::All)
+}
+
+// R12: the answer tells of all limits in the same fields, and of the nearest of them
+#[test]
+fn limits_of_the_app_are_told_with_those_of_the_policy() {
+    let engine = engine("[limits]\ndefault = [\"5/minute\"]\nfields = \"all\"\n");
+    let used = "1/hour".parse::<buckler_limits::Limit>().unwrap().allowance;
+    let charged = used.charge(buckler_limits::State::EMPTY, Moment(2), 1);
+    let told = |rulings: &[Ruling]| {
+        let mut exchange = admitted(&engine);
+        for ruling in rulings {
+            exchange.learn_limits(ruling.clone());
+        }
+        let (plan, answering) = exchange.answer(StatusCode::OK, &HeaderMap::new());
+        let fields = plan.add.into_iter().filter(|(name, _)| name.as_str().contains("ratelimit"));
+        let fields: Vec<_> = fields.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        (fields.join("\n"), answering.close(Ending::Complete, Traffic::default(), Timestamp(3)).notes.to_vec())
+    };
+    let both = "ratelimit-policy: \"default\";q=5;w=60, \"own\";q=1;w=3600\n\
+                ratelimit: \"default\";r=4;t=12, \"own\";r=0;t=3600\n\
+                x-ratelimit-limit: 1\nx-ratelimit-remaining: 0\nx-ratelimit-reset: 3600";
+    let local = of_the_app(Mode::Enforce, Answer::Local(charged.standing));
+    assert_eq!(told(&[local]), (both.to_owned(), vec![Note::LimitCountedLocally]));
+    let alone = "ratelimit-policy: \"default\";q=5;w=60\nratelimit: \"default\";r=4;t=12\n\
+                 x-ratelimit-limit: 5\nx-ratelimit-remaining: 4\nx-ratelimit-reset: 12";
+    let uncounted = of_the_app(Mode::Enforce, Answer::Unavailable);
+    assert_eq!(told(&[uncounted]), (alone.to_owned(), vec![Note::LimitUncounted]));
+    // What it refuses is told by the app's own answer.
+    let again = used.charge(charged.state, Moment(2), 1).standing;
+    assert_eq!(told(&[of_the_app(Mode::Enforce, Answer::Counted(again))]), (alone.to_owned(), vec![]));
+}
+
+// R12: what only would be refused is written down, whoever has written the limit
+#[test]
+fn limits_of_the_app_are_monitored_with_those_of_the_policy() {
+    let engine = engine("[limits]\nmode = \"monitor\"\ndefault = [\"5/minute\"]\n");
+    let allowance = "1/hour".parse::<buckler_limits::Limit>().unwrap().allowance;
+    let charged = allowance.charge(buckler_limits::State::EMPTY, Moment(2), 1);
+    let again = allowance.charge(charged.state, Moment(2), 1).standing;
+    let mut exchange = admitted(&engine);
+    exchange.learn_limits(of_the_app(Mode::Monitor, Answer::Counted(again)));
+    let (plan, answering) = exchange.answer(StatusCode::OK, &HeaderMap::new());
+    assert!(!plan.add.iter().any(|(name, _)| name == "ratelimit" || *name == header::RETRY_AFTER));
+    let record = answering.close(Ending::Complete, Traffic::default(), Timestamp(3));
+    let found: Vec<_> = record.monitored.iter().map(|finding| (finding.stage, finding.violation.reason)).collect();
+    assert_eq!(found, [(crate::stage::Stage::Limits, Reason::RateLimited)]);
+}
+
+// R12: what every answer tells of the one limit over all is made once
+#[test]
+fn the_field_of_the_one_limit_over_all_lasts() {
+    let named = |fields: &[(HeaderName, HeaderValue)]| {
+        let of = |(name, value): &(HeaderName, HeaderValue)| (name == "ratelimit-policy").then(|| value.clone());
+        fields.iter().find_map(of)
+    };
+    let one = engine("[limits]\ndefault = [\"5/minute\"]\n[[route]]\nmatch = \"/a\"\nlimits = [\"9/hour\"]\n");
+    let lasting = named(&one.lasting_fields()).unwrap();
+    let told = named(&admitted(&one).answer(StatusCode::OK, &HeaderMap::new()).0.add).unwrap();
+    assert!(std::ptr::eq(lasting.as_bytes(), told.as_bytes()), "it is a copy");
+    for other in ["default = []", "default = [\"5/minute\", \"9/hour\"]", "mode = \"monitor\"", "fields = \"off\""] {
+        assert_eq!(named(&engine(&format!("[limits]\n{other}\n")).lasting_fields()), None, "{other}");
+    }
 }
 
 // R12: a refusal that says nothing of when says nothing else about the store, either

@@ -38,8 +38,8 @@ impl Engine {
             .all()
             .filter_map(|(place, limit)| {
                 let subject = subject(rates, limit, who)?;
-                let check = Check { subject, allowance: limit.allowance, cost: 0, store_down: limit.store_down };
-                Some(Counted { place: place.to_owned(), limit: limit.text.clone(), check })
+                let check = Check { subject, allowance: limit.terms.allowance, cost: 0, store_down: limit.store_down };
+                Some(Counted { place: place.to_owned(), limit: limit.terms.text.clone(), check })
             })
             .collect()
     }

@@ -87,7 +87,8 @@ impl Exchange {
     }
 
     fn judge_answer(&mut self, status: StatusCode, fields: &[Text<'_>]) -> Option<(AnswerPlan, Answering)> {
-        let State::Waiting(judging) = self.take(Over::Replaced) else { return None };
+        let State::Waiting(mut judging) = self.take(Over::Replaced) else { return None };
+        self.learn_limits(&mut judging);
         catch_unwind(AssertUnwindSafe(|| judging.answer(status, &Fields(fields)))).ok()
     }
 
@@ -103,9 +104,6 @@ impl Exchange {
         let kept = lines.iter().zip(fields).filter(|(_, (name, _))| stays(name));
         let mut edited: Made<'_> = kept.map(|(line, _)| line.clone()).collect();
         self.host.judge().ready.lines(py, &plan.add, &mut edited)?;
-        for (name, value) in self.judged.get().take_told() {
-            edited.push(lines::pair(py, name.as_bytes(), value.as_bytes())?.into_any());
-        }
         PyList::new(py, edited)
     }
 

@@ -145,6 +145,13 @@ impl Exchange {
         inspector
     }
 
+    /// What the app has counted it by, for the answer and the record.
+    fn learn_limits(&self, judging: &mut Judging) {
+        for ruling in self.judged.get().take_rulings() {
+            judging.learn_limits(ruling);
+        }
+    }
+
     fn close(&mut self, mut answering: Answering, ending: Ending) {
         if let Some(inspector) = self.inspected() {
             answering.learn(inspector);
@@ -164,6 +171,7 @@ impl Exchange {
         if let Some(inspector) = self.inspected() {
             judging.learn(inspector);
         }
+        self.learn_limits(&mut judging);
         let Ended { reply, mut record } = end(judging, self.traffic());
         let messages = message::reply(py, &self.host.judge().ready, self.kind, &reply, &self.method, self.version);
         record.bytes_out = reply.body.len() as u64;
@@ -317,6 +325,7 @@ impl Exchange {
                 if let Some(inspector) = self.inspected() {
                     judging.learn(inspector);
                 }
+                self.learn_limits(&mut judging);
                 let record = judging.abandon(self.traffic(), now());
                 self.host.records().take(record);
             }

@@ -1,10 +1,12 @@
 //! The store, and what of a policy says how it is asked.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
+use buckler_engine::Ruling;
+use buckler_http::asgi;
+use buckler_http::connection::Peer;
 use buckler_limits::batch::MOST_CHECKS;
-use buckler_limits::{Batch, Check, Dimension, LimitId, Moment, StoreDown, Subject};
+use buckler_limits::{Answer, Batch, Check, Dimension, LimitId, Moment, StoreDown, Subject};
 use buckler_policy::settings::{LimitFields, Mode, Policy};
 use buckler_store::{Counters, Reach};
 use buckler_tower::{SystemTime, Time as _};
@@ -12,7 +14,6 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use smallvec::SmallVec;
 
-use super::standing::Asked;
 use super::{Limit, Standing};
 use crate::bridge::Pending;
 use crate::lines::{Lines, Text};
@@ -33,12 +34,9 @@ pub(crate) struct Counting {
 
 /// Who asks.
 struct Client<'a> {
-    address: Option<IpAddr>,
+    peer: Peer,
     fields: &'a [Text<'a>],
 }
-
-/// A limit, and the name of its budget if it has one of its own.
-pub(crate) type Written<'py> = (Bound<'py, Limit>, Option<String>);
 
 impl Counting {
     pub(crate) fn new(counters: Arc<dyn Counters>, policy: &Policy) -> Self {
@@ -58,15 +56,16 @@ impl Counting {
     }
 
     /// Counts a request by all these limits. Gives its [`Standing`], or what has to be waited for until there is one.
+    /// `client` finds whose request it is, by its fields; `learns` hears what came of it.
     pub(crate) fn count<'py>(
         &self,
-        py: Python<'py>,
-        limits: &[Written<'py>],
+        limits: &[Bound<'py, Limit>],
         place: &str,
-        address: Option<IpAddr>,
         headers: &Bound<'py, PyAny>,
-        told: impl FnOnce(&Standing) + Send + 'static,
+        client: impl FnOnce(&[Text<'_>]) -> Peer,
+        learns: impl FnOnce(&Ruling) + Send + 'static,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let py = headers.py();
         if limits.len() > MOST_CHECKS {
             let message = format!("{} limits of one request are too many: at most {MOST_CHECKS}", limits.len());
             return Err(PyValueError::new_err(message));
@@ -79,29 +78,28 @@ impl Counting {
             mended = lines.mended()?;
             mended.texts().unwrap_or_default()
         };
-        let client = Client { address, fields: &fields };
+        let client = Client { peer: client(&fields), fields: &fields };
         let (mut batch, mut asked) = (Batch::new(), Vec::with_capacity(limits.len()));
-        for (limit, name) in limits {
-            let Limit { written, cost, store_down } = limit.get();
-            let text = written.to_string();
+        for limit in limits {
+            let Limit { written, cost, store_down, name, terms } = limit.get();
             let shared = name.as_ref().map(|name| format!("name {name}"));
-            let id = LimitId::of(&format!("{PLACE}{}", shared.as_deref().unwrap_or(place)), &text);
+            let id = LimitId::of(&format!("{PLACE}{}", shared.as_deref().unwrap_or(place)), terms.text());
             let Some(subject) = self.subject(id, &written.per, place, &client) else { continue };
             let store_down = store_down.unwrap_or(self.store_down);
             batch.push(Check { subject, allowance: written.allowance, cost: *cost, store_down });
-            let name = name.clone().filter(|name| is_plain(name)).unwrap_or(text);
-            asked.push(Asked { written: written.clone(), name, store_down });
-        }
-        if batch.is_empty() {
-            return Ok(Bound::new(py, Standing::unasked())?.into_any());
+            asked.push((limit.clone().unbind(), store_down));
         }
         let now = Moment(SystemTime.now().0);
         let (fields, mode) = (self.fields, self.mode);
-        let stands = move |py: Python<'_>, answers: &[buckler_limits::Answer]| {
-            let standing = Standing::of(&asked, answers, fields, mode);
-            told(&standing);
-            Ok(Py::new(py, standing)?.into_any())
+        let stands = move |py: Python<'_>, answers: &[Answer]| {
+            let asked = asked.iter().map(|(limit, store_down)| (&limit.get().terms, *store_down));
+            let ruling = Ruling::of(asked, answers, mode, fields);
+            learns(&ruling);
+            Ok(Py::new(py, Standing::new(ruling, mode))?.into_any())
         };
+        if batch.is_empty() {
+            return stands(py, &[]).map(|standing| standing.into_bound(py));
+        }
         match self.counters.count(&batch, now) {
             Reach::Now(answers) => stands(py, &answers).map(|standing| standing.into_bound(py)),
             Reach::Later(later) => {
@@ -116,7 +114,10 @@ impl Counting {
         let mut subject = Subject::new(id);
         for dimension in per {
             match dimension {
-                Dimension::Ip => subject.push_address(client.address?, self.ipv6_prefix),
+                Dimension::Ip => match client.peer {
+                    Peer::Local => return None,
+                    Peer::Ip(address) => subject.push_address(address.ip(), self.ipv6_prefix),
+                },
                 Dimension::Route => subject.push(place.as_bytes()),
                 Dimension::Header(name) => {
                     let own = client.fields.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()));
@@ -129,11 +130,6 @@ impl Counting {
         }
         Some(subject)
     }
-}
-
-/// Whether it can be told in a field as it is.
-fn is_plain(name: &str) -> bool {
-    name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
 }
 
 /// The store of a process in which no middleware has one: an app behind the gateway, or alone.
@@ -157,18 +153,16 @@ impl Store {
         Ok(Self { counting: Counting::new(counters, &policy), _records: records })
     }
 
-    /// Counts a request. `client` is its address, if it has one.
+    /// Counts a request. `client` is what the server calls whoever it has the connection with.
     #[expect(clippy::needless_pass_by_value, reason = "Python's values are converted")]
     fn count<'py>(
         &self,
-        py: Python<'py>,
-        limits: Vec<Written<'py>>,
+        limits: Vec<Bound<'py, Limit>>,
         place: &str,
         client: Option<&str>,
         headers: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        // A name is that of a test client.
-        let address = client.and_then(|client| client.parse().ok());
-        self.counting.count(py, &limits, place, address, headers, |_| {})
+        let peer = client.map_or(Peer::Local, |client| asgi::peer(client, 0));
+        self.counting.count(&limits, place, headers, |_| peer, |_| {})
     }
 }

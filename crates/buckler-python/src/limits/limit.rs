@@ -1,6 +1,7 @@
 //! A limit that an app has written.
 
-use buckler_limits::{Limit as Written, LimitError, StoreDown};
+use buckler_engine::Terms;
+use buckler_limits::{Limit as Written, LimitError, StoreDown, UnknownStoreDown};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -17,12 +18,15 @@ pub(crate) struct Limit {
     pub(crate) cost: u32,
     /// `None` is what the policy says.
     pub(crate) store_down: Option<StoreDown>,
+    /// Of its budget, if it has one that other routes may have, too.
+    pub(crate) name: Option<String>,
+    pub(crate) terms: Terms,
 }
 
 #[pymethods]
 impl Limit {
     #[new]
-    fn new(text: &str, cost: i64, store_down: Option<&str>) -> PyResult<Self> {
+    fn new(text: &str, cost: i64, store_down: Option<&str>, name: Option<String>) -> PyResult<Self> {
         let written: Written = text.parse().map_err(|error| PolicyError::new_err(shown(text, &error)))?;
         if let Some(dimension) = written.per.iter().find(|dimension| dimension.needs_identity()) {
             return Err(PolicyError::new_err(format!(
@@ -39,20 +43,16 @@ impl Limit {
             }
             _ => return Err(PyValueError::new_err(format!("a cost is a number from 1 to {MOST_COST}, not {cost}"))),
         };
-        let store_down = match store_down {
-            None => None,
-            Some("open") => Some(StoreDown::Open),
-            Some("closed") => Some(StoreDown::Closed),
-            Some("local") => Some(StoreDown::Local),
-            Some(_) => return Err(PyValueError::new_err("store_down is \"open\", \"closed\" or \"local\"")),
-        };
-        Ok(Self { written, cost, store_down })
+        let store_down = store_down.map(str::parse).transpose();
+        let store_down = store_down.map_err(|unknown: UnknownStoreDown| PyValueError::new_err(unknown.to_string()))?;
+        let terms = Terms::of_app(&written, name.as_deref());
+        Ok(Self { written, cost, store_down, name, terms })
     }
 
     /// As it is written, in its usual spelling.
     #[getter]
-    fn text(&self) -> String {
-        self.written.to_string()
+    fn text(&self) -> &str {
+        self.terms.text()
     }
 
     fn __repr__(&self) -> String {

@@ -7,12 +7,12 @@
 //! |---|---|
 //! | `limit` | one of them, read |
 //! | `counting` | the store, and what of a policy says how it is asked |
-//! | `standing` | what came of it, for the client |
+//! | `standing` | what came of it, as the app is told; `buckler_engine::Ruling` decides |
 
 mod counting;
 mod limit;
 mod standing;
 
-pub(crate) use counting::{Counting, Store, Written};
+pub(crate) use counting::{Counting, Store};
 pub(crate) use limit::Limit;
 pub(crate) use standing::Standing;

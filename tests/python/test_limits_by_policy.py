@@ -1,0 +1,106 @@
+"""Limits that stand in the app do as the policy says: what is told, and in which words (R12)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from buckler._buckler import flush
+from buckler.fastapi import limit
+from fastapi import FastAPI
+from harness.limits import asked, count_alone, statuses
+
+
+@pytest.fixture(params=["alone", "inside"])
+def how(
+    request: pytest.FixtureRequest,
+    nothing_of_the_machine: None,  # noqa: ARG001 - a fixture for what it does
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> str:
+    """Whether the app has the middleware, and a store of this test's own."""
+    count_alone(monkeypatch, tmp_path)
+    return str(request.param)
+
+
+def limited(text: str = "1/hour per ip", **more: Any) -> FastAPI:  # noqa: ANN401 - as `limit`
+    """Make an app with one route and one limit."""
+    app = FastAPI()
+
+    @app.get("/", dependencies=[limit(text, **more)])
+    async def root() -> str:
+        return ""
+
+    return app
+
+
+OLD = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+
+
+# R12
+def test_the_policy_says_which_fields_tell(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUCKLER_LIMITS__DEFAULT", '["3/hour"]')
+    monkeypatch.setenv("BUCKLER_LIMITS__FIELDS", "all")
+    first, second = asked(limited(name="own"), how, "/", "/")
+    for answer in (first, second):
+        assert [len(answer.headers.get_list(name)) for name in OLD] == [1, 1, 1]
+        assert answer.headers["x-ratelimit-limit"] == "1"
+        assert answer.headers["x-ratelimit-remaining"] == "0"
+        assert answer.headers["x-ratelimit-reset"] == "3600"
+        assert '"own";q=1;w=3600' in answer.headers["ratelimit-policy"]
+        assert ('"default";q=3' in answer.headers["ratelimit-policy"]) == (how == "inside")
+    assert (first.status_code, second.status_code) == (200, 429)
+    assert int(second.headers["retry-after"]) <= 3600
+
+
+# R12: nobody is told of room that another limit has not
+def test_the_nearest_of_all_limits_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    nothing_of_the_machine: None,  # noqa: ARG001 - a fixture for what it does
+    tmp_path: Path,
+) -> None:
+    count_alone(monkeypatch, tmp_path)
+    monkeypatch.setenv("BUCKLER_LIMITS__DEFAULT", '["3/hour"]')
+    monkeypatch.setenv("BUCKLER_LIMITS__FIELDS", "all")
+    (answer,) = asked(limited("9/hour"), "inside", "/")
+    assert [answer.headers.get_list(name) for name in OLD] == [["3"], ["2"], ["1200"]]
+
+
+# R12
+def test_a_policy_that_tells_nothing_is_kept(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUCKLER_LIMITS__FIELDS", "off")
+    answers = asked(limited(), how, "/", "/")
+    for answer in answers:
+        assert not [name for name in answer.headers if "ratelimit" in name]
+    assert "retry-after" in answers[1].headers
+
+
+# R12
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1/hour", "too many requests; try again in 3600 s"),
+        ("1/day", "nothing is left of the quota; it begins anew in "),
+        ("1/second", "too many requests; try again in a second"),
+    ],
+)
+def test_a_refusal_is_in_the_words_of_the_policys_own(how: str, text: str, words: str) -> None:
+    _, refused = asked(limited(text), how, "/", "/")
+    assert refused.json()["detail"].startswith(words)
+
+
+# R12: what is only monitored passes and tells nothing; the middleware writes it down
+def test_monitored_limits_refuse_nothing(
+    how: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BUCKLER_LIMITS__MODE", "monitor")
+    flush()
+    capfd.readouterr()
+    answers = asked(limited(), how, "/", "/")
+    assert statuses(answers) == [200, 200]
+    for answer in answers:
+        assert not [name for name in answer.headers if "ratelimit" in name or name == "retry-after"]
+    flush()
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line[:1] == "{"]
+    found = [each["code"] for line in lines for each in line.get("monitored", [])]
+    assert found == (["rate_limited"] if how == "inside" else [])
