@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import httpx
 import pytest
 from harness.gateway import Gateway
 from harness.places import ROOT
@@ -64,6 +65,36 @@ def test_an_answer_that_passes_tells_of_the_apps_limit(serving: Serving, way: st
     with gateway.client() as client:
         answer = client.get("/five")
     assert answer.headers.get_list("ratelimit-policy") == ['"5/hour per ip";q=5;w=3600']
+
+
+# R03, hostile: whoever is counted has not said it himself, whatever the worker's policy trusts
+@BOTH_SERVERS
+@WAYS
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Real-IP", "Buckler-Edge"])
+def test_no_forged_address_is_counted(serving: Serving, way: str, name: str) -> None:
+    gateway = start(serving, way)
+    found: Counter[int] = Counter()
+    for at in range(8):
+        with gateway.client(headers=[(name, f"203.0.113.{at}")]) as client:
+            found[client.get("/five").status_code] += 1
+    assert found == {200: 5, 429: 3}
+
+
+# R03: the client of a trusted proxy is the one that it names, and not who is named further left
+@BOTH_SERVERS
+@WAYS
+def test_behind_a_proxy_the_client_is_counted_by_the_app(serving: Serving, way: str) -> None:
+    gateway = start(serving, way)
+    transport = httpx.HTTPTransport(local_address="127.0.0.9")
+    with gateway.client(transport=transport) as client:
+        for one in ("203.0.113.1", "127.0.0.1"):
+            found: Counter[int] = Counter()
+            for at in range(8):
+                fields = {"x-forwarded-for": f"198.51.100.{at}, {one}"}
+                found[client.get("/five", headers=fields).status_code] += 1
+            assert found == {200: 5, 429: 3}
+    # The second of them is this one.
+    assert statuses(gateway, "/five") == {429: 20}
 
 
 @BOTH_SERVERS

@@ -1,14 +1,17 @@
-"""Limits that stand in the app do as the policy says: what is told, and in which words (R12)."""
+"""Limits that stand in the app do as the policy says: who is counted, what is told (R03, R12)."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from buckler import Buckler, _limits
 from buckler._buckler import flush
 from buckler.fastapi import limit
 from fastapi import FastAPI
 from harness.limits import asked, count_alone, statuses
+
+PROXY = "10.0.0.1"
 
 
 @pytest.fixture(params=["alone", "inside"])
@@ -32,6 +35,87 @@ def limited(text: str = "1/hour per ip", **more: Any) -> FastAPI:  # noqa: ANN40
         return ""
 
     return app
+
+
+Fields = list[tuple[str, str]]
+
+
+def forwarded(value: str) -> Fields:
+    """Give the field of a proxy."""
+    return [("x-forwarded-for", value)]
+
+
+# R03, R12, hostile: nobody gets a new budget by saying to be somebody else
+@pytest.mark.parametrize(
+    "fields",
+    [
+        forwarded("203.0.113.9"),
+        forwarded("10.0.0.1"),
+        [("forwarded", "for=203.0.113.9")],
+        [("x-real-ip", "203.0.113.9"), ("client-ip", "203.0.113.9")],
+        [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "2.2.2.2")],
+        forwarded("nobody"),
+    ],
+    ids=str,
+)
+def test_a_client_names_nobody_else(
+    how: str, fields: Fields, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUCKLER_SERVER__TRUSTED_PROXIES", '["10.0.0.0/8"]')
+    app = limited()
+    assert statuses(asked(app, how, "/")) == [200]
+    assert statuses(asked(app, how, "/", headers=fields)) == [429]
+
+
+# R03, R12
+def test_behind_a_trusted_proxy_the_client_is_counted(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUCKLER_SERVER__TRUSTED_PROXIES", '["10.0.0.0/8"]')
+    app = limited()
+    for fields, wanted in [
+        (forwarded("203.0.113.1"), 200),
+        (forwarded("203.0.113.1"), 429),
+        (forwarded("203.0.113.2"), 200),
+        # What the client itself has sent stands further left.
+        (forwarded("203.0.113.3, 203.0.113.1"), 429),
+        ([*forwarded("203.0.113.4"), *forwarded("203.0.113.2")], 429),
+        (forwarded("203.0.113.1, 10.0.0.2"), 429),
+        ([("forwarded", "for=203.0.113.2;proto=https")], 429),
+        # The proxy for itself.
+        ([], 200),
+        (forwarded("unknown"), 429),
+    ]:
+        (answer,) = asked(app, how, "/", client=PROXY, headers=fields)
+        assert answer.status_code == wanted, fields
+
+
+# R03, R12, hostile: the middleware refuses it; where nobody does, it is the proxy's own request
+@pytest.mark.parametrize(
+    "fields",
+    [
+        forwarded("nobody"),
+        forwarded(", ".join(["203.0.113.9"] * 40)),
+        [*forwarded("203.0.113.9"), ("forwarded", "for=203.0.113.8")],
+    ],
+    ids=lambda fields: str(fields)[:40],
+)
+def test_what_a_proxy_says_in_two_ways_names_nobody(
+    how: str, fields: Fields, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUCKLER_SERVER__TRUSTED_PROXIES", '["10.0.0.0/8"]')
+    app = limited()
+    refused = 400 if how == "inside" else 429
+    assert statuses(asked(app, how, "/", client=PROXY)) == [200]
+    assert statuses(asked(app, how, "/", client=PROXY, headers=fields)) == [refused]
+
+
+# R03, R12: without a proxy in the policy there is none
+def test_nobody_is_trusted_unless_named(how: str) -> None:
+    app = limited()
+    for at in range(3):
+        (answer,) = asked(app, how, "/", client=PROXY, headers=forwarded(f"203.0.113.{at}"))
+        assert answer.status_code == (429 if at else 200)
 
 
 OLD = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
@@ -104,3 +188,21 @@ def test_monitored_limits_refuse_nothing(
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line[:1] == "{"]
     found = [each["code"] for line in lines for each in line.get("monitored", [])]
     assert found == (["rate_limited"] if how == "inside" else [])
+
+
+def test_a_store_is_of_the_policy_that_its_variable_names(
+    monkeypatch: pytest.MonkeyPatch,
+    nothing_of_the_machine: None,  # noqa: ARG001 - a fixture for what it does
+    tmp_path: Path,
+) -> None:
+    count_alone(monkeypatch, tmp_path)
+    file = tmp_path / "own.toml"
+    file.write_text(f'[server]\nhosts = ["app.test"]\ntrusted_proxies = ["{PROXY}"]\n')
+    monkeypatch.setenv("BUCKLER_POLICY", str(file))
+    app = limited()
+    for at in range(3):
+        (answer,) = asked(app, "alone", "/", client=PROXY, headers=forwarded(f"203.0.113.{at}"))
+        assert answer.status_code == 200
+    assert len(_limits._stores) == 1
+    assert app.middleware_stack is not None
+    assert Buckler not in [each.cls for each in app.user_middleware]

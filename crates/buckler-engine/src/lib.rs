@@ -80,6 +80,7 @@ mod usage;
 pub use admission::{Admission, RequestEdits};
 pub use answer::{AfterReply, Reply};
 pub use body::{BodyInspector, BodyPlan, Judged};
+pub use check::client::Clients;
 pub use consult::Consult;
 pub use contract::faults::{InputFault, Step as InputStep};
 pub use edited_body::{EditedBody, EditedField};

@@ -15,6 +15,11 @@ use crate::scope::Scope;
 /// That of the gateway whose worker this process is; no other process has one.
 static KEY: LazyLock<Option<TicketKey>> = LazyLock::new(|| TicketKey::parse(&env::var(VARIABLE).ok()?));
 
+/// Whether nothing reaches this process but what the gateway has let pass, with the client that it has found.
+pub(crate) fn behind_the_gateway() -> bool {
+    KEY.is_some()
+}
+
 const REQUEST_ID: &[u8] = b"x-request-id";
 
 /// The name of a request that was judged by a policy of this fingerprint. The ticket goes in any case: what runs in the

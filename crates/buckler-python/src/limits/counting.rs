@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use buckler_engine::Ruling;
+use buckler_engine::{Clients, Ruling};
 use buckler_http::asgi;
-use buckler_http::connection::Peer;
+use buckler_http::connection::{Connection, Peer, Scheme};
 use buckler_limits::batch::MOST_CHECKS;
 use buckler_limits::{Answer, Batch, Check, Dimension, LimitId, Moment, StoreDown, Subject};
 use buckler_policy::settings::{LimitFields, Mode, Policy};
@@ -18,6 +18,7 @@ use super::{Limit, Standing};
 use crate::bridge::Pending;
 use crate::lines::{Lines, Text};
 use crate::records::Records;
+use crate::ticket;
 
 /// Tells limits of apps from those of the policy, whatever either is called.
 const PLACE: &str = "app ";
@@ -137,6 +138,7 @@ impl Counting {
 #[derive(Debug)]
 pub(crate) struct Store {
     counting: Counting,
+    clients: Clients,
     /// Told when the store goes and comes back.
     _records: Arc<Records>,
 }
@@ -150,7 +152,8 @@ impl Store {
         let (policy, _) = crate::command::load(file.as_deref(), Vec::new())?;
         let records = Records::new(policy.log.clone());
         let counters = crate::command::counters(&policy, file.as_deref(), &records)?;
-        Ok(Self { counting: Counting::new(counters, &policy), _records: records })
+        let (counting, clients) = (Counting::new(counters, &policy), Clients::new(&policy));
+        Ok(Self { counting, clients, _records: records })
     }
 
     /// Counts a request. `client` is what the server calls whoever it has the connection with.
@@ -163,6 +166,15 @@ impl Store {
         headers: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let peer = client.map_or(Peer::Local, |client| asgi::peer(client, 0));
-        self.counting.count(&limits, place, headers, |_| peer, |_| {})
+        let client = |fields: &[Text<'_>]| {
+            if ticket::behind_the_gateway() {
+                // It has named the client already.
+                return peer;
+            }
+            // Of the scheme nothing is asked.
+            let connection = Connection { peer, scheme: Scheme::Http };
+            self.clients.client(connection, fields.iter().copied())
+        };
+        self.counting.count(&limits, place, headers, client, |_| {})
     }
 }
