@@ -1,7 +1,6 @@
 //! Header fields as ASGI has them: a list of pairs of bytes.
 
 use std::borrow::Cow;
-use std::io::Write as _;
 
 use buckler_engine::Engine;
 use http::{HeaderName, HeaderValue, header};
@@ -13,9 +12,6 @@ use smallvec::SmallVec;
 
 /// Fields that are read without an allocation: what browsers send.
 const USUAL_FIELDS: usize = 24;
-
-/// Digits of the longest length that there is.
-const LENGTH_DIGITS: usize = 20;
 
 /// The lines of a head, each kept alive while its bytes are read.
 #[derive(Clone)]
@@ -105,9 +101,7 @@ pub(crate) fn pair<'py>(py: Python<'py>, name: &[u8], value: &[u8]) -> PyResult<
 
 /// A length as the line that says it.
 pub(crate) fn length(py: Python<'_>, bytes: usize) -> PyResult<Bound<'_, PyTuple>> {
-    let mut digits: SmallVec<[u8; LENGTH_DIGITS]> = SmallVec::new();
-    write!(digits, "{bytes}")?;
-    pair(py, header::CONTENT_LENGTH.as_str().as_bytes(), &digits)
+    own(py, header::CONTENT_LENGTH.as_str(), itoa::Buffer::new().format(bytes).as_bytes())
 }
 
 /// The fields that answers of one engine have in common, as Python has them: made once, used in every answer.
@@ -145,20 +139,22 @@ impl Ready {
                     behind = at + 1;
                     lines.push(line.bind(py).clone().into_any());
                 }
-                None => lines.push(own(py, name, value)?.into_any()),
+                None => lines.push(own(py, name.as_str(), value.as_bytes())?.into_any()),
             }
         }
         Ok(())
     }
 }
 
-/// A field of this one answer, mostly the name of the exchange.
-fn own<'py>(py: Python<'py>, name: &HeaderName, value: &HeaderValue) -> PyResult<Bound<'py, PyTuple>> {
-    static REQUEST_ID: PyOnceLock<Py<PyBytes>> = PyOnceLock::new();
-    const NAME: &str = "x-request-id";
-    if name.as_str() != NAME {
-        return pair(py, name.as_str().as_bytes(), value.as_bytes());
+/// Names of fields that many answers have, each with a value of its own.
+const OWN_NAMES: [&str; 4] = ["x-request-id", "content-length", "ratelimit", "retry-after"];
+
+/// A line of this one answer.
+fn own<'py>(py: Python<'py>, name: &str, value: &[u8]) -> PyResult<Bound<'py, PyTuple>> {
+    static NAMES: PyOnceLock<[Py<PyBytes>; OWN_NAMES.len()]> = PyOnceLock::new();
+    let names = NAMES.get_or_init(py, || OWN_NAMES.map(|name| PyBytes::new(py, name.as_bytes()).unbind()));
+    match OWN_NAMES.iter().zip(names).find(|(known, _)| **known == name) {
+        Some((_, name)) => PyTuple::new(py, [name.bind(py), &PyBytes::new(py, value)]),
+        None => pair(py, name.as_bytes(), value),
     }
-    let name = REQUEST_ID.get_or_init(py, || PyBytes::new(py, NAME.as_bytes()).unbind()).bind(py);
-    PyTuple::new(py, [name, &PyBytes::new(py, value.as_bytes())])
 }
