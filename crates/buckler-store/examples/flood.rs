@@ -17,10 +17,10 @@ fn main() {
             flood.name, flood.keys, outcome.admitted, outcome.grown
         );
         for held in &outcome.offenders {
-            let flood::Held { limit, burst, admitted, right } = held;
+            let flood::Held { limit, cost, begin, admitted, right, over } = held;
             println!(
-                "    {limit:24} (burst {burst}) admitted {admitted} from {} offenders, right are {right}",
-                flood::EACH
+                "    {limit:22} cost {cost} {begin:6?} admitted {admitted} from {} offenders, right are {right}, too many {over}",
+                flood::EACH / 2
             );
         }
     }

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::bucket::{Bucket, CELLS};
+use super::overflow;
 use super::word::TAG_BITS;
 
 /// A page, so that buckets begin at the border of one.
@@ -17,7 +18,7 @@ pub(super) const HEADER_BYTES: u64 = HEADER as u64;
 
 /// Of a bucket.
 pub(super) const BUCKET_BYTES: u64 = 512;
-const _: () = assert!(size_of::<Bucket>() == 512 && size_of::<u128>() * (CELLS + 1) == 512);
+const _: () = assert!(size_of::<Bucket>() == 512 && size_of::<u128>() * (CELLS + 1 + overflow::WORDS) == 512);
 
 /// Live keys for each bucket: a quarter of its cells (see the chances in the module's docs).
 const KEYS_PER_BUCKET: u64 = 8;
@@ -28,7 +29,7 @@ pub(super) const MOST_KEYS: u64 = 1 << 40;
 const MAGIC: [u8; 8] = *b"BKLRLIM\n";
 
 /// Of what is behind the magic, and of what cells and claims mean.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Bytes of a header that are used.
 const USED: usize = 8 + 4 + 4 + 8 + 16;

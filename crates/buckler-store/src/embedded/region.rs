@@ -7,10 +7,11 @@ use memmap2::{MmapOptions, MmapRaw};
 use portable_atomic::AtomicU128;
 use smallvec::{SmallVec, smallvec};
 
-use super::bucket::{Bucket, Found, MOST_TRIES, Replaced};
+use super::bucket::{Admitted, Bucket, Found, MOST_TRIES, Replaced};
 use super::error::RegionError;
 use super::file::{self, Held, Locked, RegionSettings};
 use super::header::{HEADER, HashKey, Sizes};
+use super::word::Step;
 use crate::counters::{Counters, Reach};
 
 /// Counts that all processes of a machine share; see [the module](super).
@@ -89,7 +90,7 @@ impl Region {
 
     fn one(&self, check: &Check, now: Moment) -> Answer {
         let charged = self.locate(check).and_then(|place| place.charge(&check.allowance, check.cost, now));
-        charged.map_or(Answer::Unavailable, Answer::Counted)
+        charged.map_or(Answer::Unavailable, |taken| Answer::Counted(taken.standing))
     }
 
     fn several(&self, batch: &[Check], now: Moment) -> Option<Answers> {
@@ -105,22 +106,22 @@ impl Region {
         if verdict == Verdict::Refused {
             return Some(looked.iter().map(|one| Answer::Counted(one.untaken(now))).collect());
         }
-        let mut answers = Answers::new();
-        for (at, one) in looked.iter().enumerate() {
-            let standing = one.take(now);
-            if let Some(standing) = standing.filter(|standing| standing.verdict == Verdict::Allowed) {
-                answers.push(Answer::Counted(standing));
+        let mut taken: SmallVec<[Taken; 2]> = SmallVec::new();
+        for one in &looked {
+            let last = one.take(now);
+            if let Some(last) = last.filter(|last| last.standing.verdict == Verdict::Allowed) {
+                taken.push(last);
                 continue;
             }
-            for one in looked.iter().take(at) {
-                one.place.refund(&one.check.allowance, one.check.cost, now);
+            for (one, taken) in looked.iter().zip(&taken) {
+                one.place.refund(one.check, *taken, now);
             }
-            answers =
+            let mut answers: Answers =
                 looked.iter().map(|one| Answer::Counted(one.place.look(one.check, 0, now).charged.standing)).collect();
-            *answers.get_mut(at)? = Answer::Counted(standing?);
-            break;
+            *answers.get_mut(taken.len())? = Answer::Counted(last?.standing);
+            return Some(answers);
         }
-        Some(answers)
+        Some(taken.iter().map(|one| Answer::Counted(one.standing)).collect())
     }
 }
 
@@ -149,6 +150,22 @@ struct Looked<'r> {
     charged: Charged,
 }
 
+/// How a key stands after a request, and where that was counted.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    standing: Standing,
+    at: At,
+}
+
+/// Where a key is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// In a cell of its own.
+    Cell,
+    /// With others for whom there is none.
+    Account,
+}
+
 impl Looked<'_> {
     /// What is said where some check of the batch refuses: those that do say so, the others how they stand with nothing
     /// taken. What a clock that was set back has left is mended all the same, or a client whom one limit refuses would
@@ -159,16 +176,18 @@ impl Looked<'_> {
             Verdict::Allowed => self.place.look(self.check, 0, now),
         };
         if let Some(found) = said.found {
-            found.settle(said.charged.state);
+            found.settle(said.charged.state, Step::of(&self.check.allowance, self.check.cost));
         }
         said.charged.standing
     }
 
     /// Makes it so; if the key holds something else by now, what follows from that.
-    fn take(&self, now: Moment) -> Option<Standing> {
-        match self.found.map_or(Replaced::No, |found| found.settle(self.charged.state)) {
-            Replaced::Yes => Some(self.charged.standing),
-            Replaced::No => self.place.charge(&self.check.allowance, self.check.cost, now),
+    fn take(&self, now: Moment) -> Option<Taken> {
+        let Check { allowance, cost, .. } = self.check;
+        let step = Step::of(allowance, *cost);
+        match self.found.map_or(Replaced::No, |found| found.settle(self.charged.state, step)) {
+            Replaced::Yes => Some(Taken { standing: self.charged.standing, at: At::Cell }),
+            Replaced::No => self.place.charge(allowance, *cost, now),
         }
     }
 }
@@ -180,23 +199,38 @@ impl<'r> Place<'r> {
         'r: 'c,
     {
         let found = self.bucket.find(self.tag);
-        let state = found.map_or(State::EMPTY, |found| found.cell.state);
+        let state = self.state(found, &check.allowance, now);
         Looked { place: self, check, found, charged: check.allowance.charge(state, now, cost) }
     }
 
+    /// What it holds. Until it is charged for the first time, that is what those owe together who had no cell.
+    #[inline]
+    fn state(self, found: Option<Found<'_>>, allowance: &Allowance, now: Moment) -> State {
+        match found {
+            Some(found) if found.cell.state != State::EMPTY => found.cell.state,
+            _ => self.bucket.account(allowance).owed(now),
+        }
+    }
+
     /// Takes `cost`, where there is as much. `None` where others were faster each time.
-    fn charge(&self, allowance: &Allowance, cost: u32, now: Moment) -> Option<Standing> {
+    fn charge(self, allowance: &Allowance, cost: u32, now: Moment) -> Option<Taken> {
         for _ in 0..MOST_TRIES {
-            let Some(found) = self.bucket.find(self.tag) else {
-                if cost == 0 {
-                    return Some(allowance.charge(State::EMPTY, now, 0).standing);
+            let found = self.bucket.find(self.tag);
+            if found.is_none() && cost > 0 {
+                if let Admitted::NoRoom(seen) = self.bucket.admit(self.tag, allowance, now) {
+                    let account = self.bucket.account(allowance);
+                    let standing = account.charge(cost, now)?;
+                    if standing.verdict == Verdict::Refused || !self.bucket.has_come_in(self.tag, seen, now) {
+                        return Some(Taken { standing, at: At::Account });
+                    }
+                    account.refund(cost, now);
                 }
-                self.bucket.admit(self.tag, allowance, now);
                 continue;
-            };
-            let charged = allowance.charge(found.cell.state, now, cost);
-            if found.settle(charged.state) == Replaced::Yes {
-                return Some(charged.standing);
+            }
+            let charged = allowance.charge(self.state(found, allowance, now), now, cost);
+            let Some(found) = found else { return Some(Taken { standing: charged.standing, at: At::Account }) };
+            if found.settle(charged.state, Step::of(allowance, cost)) == Replaced::Yes {
+                return Some(Taken { standing: charged.standing, at: At::Cell });
             }
             std::hint::spin_loop();
         }
@@ -204,10 +238,14 @@ impl<'r> Place<'r> {
     }
 
     /// Gives back what was taken, if the key still has its cell.
-    fn refund(&self, allowance: &Allowance, cost: u32, now: Moment) {
+    fn refund(self, check: &Check, taken: Taken, now: Moment) {
+        let Check { allowance, cost, .. } = check;
+        if taken.at == At::Account {
+            return self.bucket.account(allowance).refund(*cost, now);
+        }
         for _ in 0..MOST_TRIES {
             let Some(found) = self.bucket.find(self.tag) else { return };
-            if found.settle(allowance.refund(found.cell.state, now, cost)) == Replaced::Yes {
+            if found.settle(allowance.refund(found.cell.state, now, *cost), Step::Small) == Replaced::Yes {
                 return;
             }
             std::hint::spin_loop();

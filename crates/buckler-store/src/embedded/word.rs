@@ -4,12 +4,11 @@ use buckler_limits::rate::SET_BACK;
 use buckler_limits::{Allowance, Moment, State};
 
 /// Bits of a tag.
-pub(super) const TAG_BITS: u32 = 48;
+pub(super) const TAG_BITS: u32 = 47;
 const GENERATION_BITS: u32 = 7;
 const SCALE_BITS: u32 = 9;
 const MANTISSA_BITS: u32 = 3;
-const WINDOW_BITS: u32 = 20;
-const VERSION_BITS: u32 = 38;
+const VERSION_BITS: u32 = 58;
 const SLOT_BITS: u32 = 5;
 
 const fn low(bits: u32) -> u64 {
@@ -18,11 +17,11 @@ const fn low(bits: u32) -> u64 {
 
 /// The two halves of a word.
 #[expect(clippy::cast_possible_truncation, reason = "that is what halves are")]
-const fn halves(word: u128) -> (u64, u64) {
+pub(super) const fn halves(word: u128) -> (u64, u64) {
     ((word >> 64) as u64, word as u64)
 }
 
-const fn joined(high: u64, low: u64) -> u128 {
+pub(super) const fn joined(high: u64, low: u64) -> u128 {
     (high as u128) << 64 | low as u128
 }
 
@@ -47,14 +46,33 @@ impl Scale {
     }
 }
 
+/// How much of its limit one request of a key takes at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Less than half. Whoever is refused owes more than half.
+    Small,
+    /// Half or more, as where the burst is one. Whoever is refused may owe next to nothing.
+    Large,
+}
+
+impl Step {
+    #[inline]
+    pub(super) fn of(allowance: &Allowance, cost: u32) -> Self {
+        if u64::from(cost) * 2 >= allowance.capacity() { Self::Large } else { Self::Small }
+    }
+}
+
 /// Whose a cell is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head(u64);
 
 impl Head {
+    const LARGE: u64 = 1 << (GENERATION_BITS + SCALE_BITS);
+    const GENERATION: u64 = low(GENERATION_BITS) << SCALE_BITS;
+
     /// `tag` has [`TAG_BITS`] and is not zero; of the version that claimed the cell the last bits are kept.
-    pub(super) const fn new(tag: u64, version: u64, scale: Scale) -> Self {
-        Self(tag << (64 - TAG_BITS) | (version & low(GENERATION_BITS)) << SCALE_BITS | scale.0)
+    pub(super) const fn new(tag: u64, version: Version, scale: Scale) -> Self {
+        Self(tag << (64 - TAG_BITS) | (version.0 << SCALE_BITS) & Self::GENERATION | scale.0)
     }
 
     pub(super) const fn tag(self) -> u64 {
@@ -63,6 +81,29 @@ impl Head {
 
     const fn scale(self) -> Scale {
         Scale(self.0 & low(SCALE_BITS))
+    }
+
+    const fn step(self) -> Step {
+        if self.0 & Self::LARGE == 0 { Step::Small } else { Step::Large }
+    }
+
+    /// The same after a request of this step. Limits whose requests take now more, now less are counted as if all took
+    /// more.
+    #[inline]
+    pub(super) const fn after(self, step: Step) -> Self {
+        match step {
+            Step::Small => self,
+            Step::Large => Self(self.0 | Self::LARGE),
+        }
+    }
+
+    /// Whether the same claim was carried out on both, or both had it pass them by.
+    pub(super) const fn is_as_old_as(self, other: Self) -> bool {
+        (self.0 ^ other.0) & Self::GENERATION == 0
+    }
+
+    const fn as_old_as(self, other: Self) -> Self {
+        Self(self.0 & !Self::GENERATION | other.0 & Self::GENERATION)
     }
 }
 
@@ -80,10 +121,11 @@ pub(super) enum Loss {
     Empty,
     /// It says nothing any more.
     Spent,
-    /// It owes less than half of its limit, in parts of [`Part::ALL`]. Nothing, where its first charge is still to come.
+    /// It owes less than half of its limit, in parts of [`Part::ALL_BITS`]. Nothing, where its first charge is still to
+    /// come.
     Little(Part),
-    /// It owes half or more, and is not to be forgotten.
-    Much(Part),
+    /// It owes half or more, or anything at all where one request takes as much; and is not to be forgotten.
+    Much,
 }
 
 /// A part of a limit.
@@ -93,17 +135,14 @@ pub(super) struct Part(u64);
 impl Part {
     /// All of it.
     const ALL_BITS: u32 = 16;
-    /// What owes as much is kept. Less would be safer for limits with a burst of one, but leave fewer cells to newcomers.
+    /// What owes as much is kept. Less would leave fewer cells to newcomers, more would let a flood take back what an
+    /// offender has used.
     const HALF: Self = Self(1 << (Self::ALL_BITS - 1));
 
     fn of(debt: u64, scale: u64) -> Self {
         let part = (u128::from(debt) << Self::ALL_BITS) / u128::from(scale.max(1));
         // Scales are rounded down, so it can be a little more than all.
         Self(u64::try_from(part).unwrap_or(u64::MAX).min(2 << Self::ALL_BITS))
-    }
-
-    fn times(self, scale: u64) -> u64 {
-        u64::try_from((u128::from(self.0) * u128::from(scale)) >> Self::ALL_BITS).unwrap_or(u64::MAX)
     }
 }
 
@@ -133,8 +172,11 @@ impl Cell {
         if debt == 0 || u128::from(debt) > most {
             return Loss::Spent;
         }
+        if self.head.step() == Step::Large {
+            return Loss::Much;
+        }
         let part = Part::of(debt, scale);
-        if part < Part::HALF { Loss::Little(part) } else { Loss::Much(part) }
+        if part < Part::HALF { Loss::Little(part) } else { Loss::Much }
     }
 }
 
@@ -147,7 +189,7 @@ pub(super) enum Claim {
     Pending(Pending),
 }
 
-/// How many keys have come into a bucket; after 2³⁸ it begins anew.
+/// How many keys have come into a bucket; after 2⁵⁸ it begins anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Version(pub(super) u64);
 
@@ -163,26 +205,19 @@ pub(super) struct Pending {
     pub(super) head: Head,
     /// Which cell.
     pub(super) slot: usize,
-    /// The day since the epoch at which the window of its quota ends; zero of a rate.
-    pub(super) window: u64,
     pub(super) version: Version,
 }
 
 impl Pending {
     const BIT: u64 = 1 << 63;
 
-    /// What the cell is to hold in place of `before`.
+    /// What the cell is to hold in place of `before`: nothing yet of the new key, or, where the one before it has used much
+    /// since the claim was written, what it held, and that this claim has passed it by.
     pub(super) fn cell(self, before: Cell, now: Moment) -> Cell {
-        let state = match before.loss(now) {
-            Loss::Much(part) => self.owing(part, now),
-            Loss::Empty | Loss::Spent | Loss::Little(_) => State::EMPTY,
-        };
-        Cell { head: self.head, state }
-    }
-
-    fn owing(self, part: Part, now: Moment) -> State {
-        let debt = part.times(self.head.scale().least());
-        if self.window == 0 { State::rate(now, debt) } else { State::quota(self.window, debt) }
+        match before.loss(now) {
+            Loss::Much => Cell { head: before.head.as_old_as(self.head), state: before.state },
+            Loss::Empty | Loss::Spent | Loss::Little(_) => Cell { head: self.head, state: State::EMPTY },
+        }
     }
 
     pub(super) const fn done(self) -> Claim {
@@ -197,19 +232,17 @@ impl Claim {
         if rest & Pending::BIT == 0 {
             return Self::Idle(version);
         }
-        let slot = rest >> (VERSION_BITS + WINDOW_BITS) & low(SLOT_BITS);
-        let window = rest >> VERSION_BITS & low(WINDOW_BITS);
+        let slot = rest >> VERSION_BITS & low(SLOT_BITS);
         // Five bits are an index anywhere.
-        Self::Pending(Pending { head: Head(head), slot: usize::try_from(slot).unwrap_or_default(), window, version })
+        Self::Pending(Pending { head: Head(head), slot: usize::try_from(slot).unwrap_or_default(), version })
     }
 
     pub(super) fn word(self) -> u128 {
         match self {
             Self::Idle(version) => joined(0, version.0),
-            Self::Pending(Pending { head, slot, window, version }) => {
+            Self::Pending(Pending { head, slot, version }) => {
                 let slot = u64::try_from(slot).unwrap_or_default() & low(SLOT_BITS);
-                let window = window & low(WINDOW_BITS);
-                joined(head.0, Pending::BIT | slot << (VERSION_BITS + WINDOW_BITS) | window << VERSION_BITS | version.0)
+                joined(head.0, Pending::BIT | slot << VERSION_BITS | version.0)
             }
         }
     }
@@ -242,14 +275,20 @@ mod tests {
     #[test]
     fn words_read_back() {
         let (most, scale) = (low(TAG_BITS), Scale(low(SCALE_BITS)));
-        for (tag, version, slot, window) in
-            [(1, 0, 0, 0), (most, low(VERSION_BITS), 31, low(WINDOW_BITS)), (9, 8, 7, 6)]
-        {
+        for (tag, version, slot) in [(1, 0, 0), (most, low(VERSION_BITS), 31), (9, 8, 7)] {
+            let version = Version(version);
             let head = Head::new(tag, version, scale);
-            assert_eq!((head.tag(), head.scale()), (tag, scale));
-            let claim = Claim::Pending(Pending { head, slot, window, version: Version(version) });
+            let large = head.after(Step::Large);
+            assert_eq!((head.tag(), head.scale(), head.step()), (tag, scale, Step::Small));
+            assert_eq!((large.tag(), large.scale(), large.step()), (tag, scale, Step::Large));
+            assert_eq!(large.after(Step::Small), large);
+            let next = Head::new(1, version.next(), scale);
+            assert!(head.is_as_old_as(large) && !head.is_as_old_as(next));
+            assert_eq!(large.as_old_as(next).as_old_as(head), large);
+            assert!(large.as_old_as(next).is_as_old_as(next));
+            let claim = Claim::Pending(Pending { head, slot, version });
             assert_eq!(Claim::read(claim.word()), claim);
-            let idle = Claim::Idle(Version(version));
+            let idle = Claim::Idle(version);
             assert_eq!(Claim::read(idle.word()), idle);
             let cell = Cell { head, state: State(u64::MAX) };
             assert_eq!(Cell::read(cell.word()), cell);

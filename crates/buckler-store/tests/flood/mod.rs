@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use buckler_limits::{Allowance, Answer, Check, Limit, LimitId, Moment, State, StoreDown, Subject, Verdict};
+use buckler_limits::{Answer, Check, Limit, LimitId, Moment, State, StoreDown, Subject, Verdict};
 use buckler_store::embedded::Region;
 use buckler_store::{Counters, Reach};
 
@@ -17,11 +17,25 @@ pub(crate) struct Flood {
     pub(crate) limits: &'static [&'static str],
 }
 
-/// Limits of those who ask all the time.
-pub(crate) const OFFENDERS: [&str; 7] =
-    ["5/minute", "100/hour burst 20", "2/30s", "600/minute burst 100", "50/day", "1/10s burst 1", "1/hour"];
+/// Limits of those who ask all the time, and what each of their requests takes.
+pub(crate) const OFFENDERS: [(&str, u32); 12] = [
+    ("5/minute", 1),
+    ("100/hour burst 20", 1),
+    ("2/30s", 1),
+    ("600/minute burst 100", 1),
+    ("50/day", 1),
+    // All at once is a single request.
+    ("1/10s", 1),
+    ("1/hour", 1),
+    ("5/minute burst 1", 1),
+    ("5/minute", 3),
+    ("1/day", 1),
+    // Owes a little less than half for a moment before each request that passes.
+    ("2/7s", 1),
+    ("10/day", 5),
+];
 
-/// Of each limit.
+/// Of each limit; half of them begin in the middle of the flood.
 pub(crate) const EACH: u64 = 8;
 
 /// Fresh keys between two requests of one offender.
@@ -30,15 +44,26 @@ const BETWEEN: u64 = 100;
 /// Every so many fresh keys one comes again: somebody who means well.
 const AGAIN: u64 = 50;
 
+/// When an offender asks for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// Before the flood.
+    Before,
+    /// In the middle of it.
+    Amid,
+}
+
 /// What became of the offenders of one limit.
 pub(crate) struct Held {
     pub(crate) limit: &'static str,
-    /// At once.
-    pub(crate) burst: u64,
+    pub(crate) cost: u32,
+    pub(crate) begin: Begin,
     /// Requests that passed.
     pub(crate) admitted: u64,
     /// That would have, had nobody else been there.
     pub(crate) right: u64,
+    /// What each had more than is right, together.
+    pub(crate) over: u64,
 }
 
 /// How a flood went.
@@ -73,6 +98,9 @@ fn resident() -> u64 {
 }
 
 struct Offender {
+    /// One of [`OFFENDERS`].
+    kind: (&'static str, u32),
+    begin: Begin,
     check: Check,
     alone: State,
     admitted: u64,
@@ -82,7 +110,7 @@ struct Offender {
 impl Offender {
     fn ask(&mut self, region: &Region, now: Moment) {
         self.admitted += u64::from(passes(region, &self.check, now));
-        let right = self.check.allowance.charge(self.alone, now, 1);
+        let right = self.check.allowance.charge(self.alone, now, self.check.cost);
         self.alone = right.state;
         self.right += u64::from(right.standing.verdict == Verdict::Allowed);
     }
@@ -93,13 +121,19 @@ impl Flood {
         let region = Region::private(self.capacity).unwrap();
         // Noon, so that no day ends meanwhile.
         let mut now = Moment(1_763_208_000_000_000);
-        let mut offenders: Vec<Offender> = OFFENDERS
-            .iter()
-            .flat_map(|limit| (0..EACH).map(|key| check(limit, u64::MAX - key)))
-            .map(|check| Offender { check, alone: State::EMPTY, admitted: 0, right: 0 })
+        let mut offenders: Vec<Offender> = (0..EACH)
+            .flat_map(|key| OFFENDERS.iter().map(move |kind| (key, *kind)))
+            .map(|(key, kind @ (limit, cost))| Offender {
+                kind,
+                begin: if key % 2 == 0 { Begin::Before } else { Begin::Amid },
+                check: Check { cost, ..check(limit, key << 32 | u64::from(cost)) },
+                alone: State::EMPTY,
+                admitted: 0,
+                right: 0,
+            })
             .collect();
-        // They have used what they may before the flood begins.
-        for offender in &mut offenders {
+        // Half of them have used what they may before the flood begins.
+        for offender in offenders.iter_mut().filter(|offender| offender.begin == Begin::Before) {
             (0..=offender.check.allowance.capacity()).for_each(|_| offender.ask(&region, now));
         }
         let (before, step) = (resident(), Duration::from_secs(1).as_micros() / u128::from(self.capacity));
@@ -115,40 +149,38 @@ impl Flood {
             if key.is_multiple_of(AGAIN) {
                 passes(&region, &fresh, now);
             }
-            let turn = offenders.len() as u64;
-            let due = (key % BETWEEN) < turn;
-            if let Some(offender) = offenders.get_mut(usize::try_from(key % BETWEEN).unwrap()).filter(|_| due) {
+            let due = offenders.get_mut(usize::try_from(key % BETWEEN).unwrap());
+            if let Some(offender) = due.filter(|offender| offender.begin == Begin::Before || key >= self.keys / 3) {
                 offender.ask(&region, now);
             }
         }
         let touched = region.bytes() / 1024;
         Outcome {
-            offenders: OFFENDERS.iter().map(|limit| held(limit, &offenders)).collect(),
+            offenders: OFFENDERS
+                .iter()
+                .flat_map(|kind| [Begin::Before, Begin::Amid].map(|begin| held(*kind, begin, &offenders)))
+                .collect(),
             admitted: admitted * 1000 / self.keys,
             grown: resident().saturating_sub(before + touched),
         }
     }
 }
 
-fn held(limit: &'static str, offenders: &[Offender]) -> Held {
-    let of = LimitId::of("flood", limit);
-    let same: Vec<_> =
-        offenders.iter().filter(|one| one.check.subject.as_bytes().starts_with(&of.0.to_le_bytes())).collect();
-    let burst = match same.first().map(|one| one.check.allowance) {
-        Some(Allowance::Rate(rate)) => rate.burst(),
-        Some(Allowance::Quota(quota)) => quota.count(),
-        None => 0,
-    };
+fn held(kind: (&'static str, u32), begin: Begin, offenders: &[Offender]) -> Held {
+    let same: Vec<_> = offenders.iter().filter(|one| (one.kind, one.begin) == (kind, begin)).collect();
+    let (limit, cost) = kind;
     Held {
         limit,
-        burst,
+        cost,
+        begin,
         admitted: same.iter().map(|one| one.admitted).sum(),
         right: same.iter().map(|one| one.right).sum(),
+        over: same.iter().map(|one| one.admitted.saturating_sub(one.right)).sum(),
     }
 }
 
 /// Floods of one limit, of all kinds, and of the one kind that fills every bucket with keys that owe all they can.
-pub(crate) fn floods(capacity: u64, keys: u64) -> [Flood; 4] {
+pub(crate) fn floods(capacity: u64, keys: u64) -> [Flood; 5] {
     let of = |name, limits| Flood { name, capacity, keys, limits };
     [
         of("light", &["600/minute burst 100"]),
@@ -158,5 +190,6 @@ pub(crate) fn floods(capacity: u64, keys: u64) -> [Flood; 4] {
         ),
         of("burst of one", &["1/minute burst 1"]),
         of("burst of one an hour", &["1/hour", "1/second"]),
+        of("of short and long", &["1/hour", "1/day", "600/minute burst 100", "2/month"]),
     ]
 }
