@@ -136,11 +136,36 @@ fn plain(path: &Path, content: &[u8]) {
 #[test]
 fn what_is_not_ours_is_refused() {
     type Make = fn(&Path);
-    let hostile: [(&str, Make, &str); 8] = [
+    let hostile: [(&str, Make, &str); 11] = [
         ("text", |path| plain(path, b"a file that somebody needs"), "remove it"),
         ("long text", |path| plain(path, &b"somebody needs it ".repeat(1000)), "remove it"),
         ("a link", |path| symlink("/etc/hostname", path).unwrap(), "no plain file"),
         ("a link to nothing", |path| symlink(path.with_extension("none"), path).unwrap(), "no plain file"),
+        (
+            "a link to a good one",
+            |path| {
+                let other = path.with_extension("other");
+                drop(Region::open(&settings(&other, Keep::Always)).unwrap());
+                symlink(other, path).unwrap();
+            },
+            "no plain file",
+        ),
+        (
+            "a pipe",
+            |path| {
+                let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(path).status().unwrap();
+                assert!(made.success());
+            },
+            "no plain file",
+        ),
+        (
+            "writable by others",
+            |path| {
+                drop(Region::open(&settings(path, Keep::Always)).unwrap());
+                fs::set_permissions(path, Permissions::from_mode(0o602)).unwrap();
+            },
+            "chmod 600",
+        ),
         ("a folder", |path| fs::create_dir(path).unwrap(), "no plain file"),
         (
             "readable by others",
@@ -159,10 +184,12 @@ fn what_is_not_ours_is_refused() {
             let path =
                 if what == "no folder" { folder.path().join("none/limits") } else { folder.path().join("limits") };
             make(&path);
-            let before = fs::read(&path).ok();
+            // Who reads a pipe waits for its other end.
+            let content = || if what == "a pipe" { None } else { fs::read(&path).ok() };
+            let before = content();
             let error = Region::open(&settings(&path, keep)).expect_err(what).to_string();
             assert!(error.contains(help) && error.contains(&path.display().to_string()), "{what}: {error}");
-            assert_eq!(fs::read(&path).ok(), before, "{what}");
+            assert_eq!(content(), before, "{what}");
         }
     }
 }
@@ -177,13 +204,16 @@ fn damaged(path: &Path, change: impl Fn(&File)) {
 #[test]
 fn what_is_damaged_is_refused() {
     type Change = fn(&File);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 10] = [
         ("magic", |file| file.write_all_at(b"X", 0).unwrap()),
         ("format", |file| file.write_all_at(&[9], 8).unwrap()),
         ("architecture", |file| file.write_all_at(&[77], 12).unwrap()),
         ("more buckets", |file| file.write_all_at(&u64::MAX.to_le_bytes(), 16).unwrap()),
         ("no buckets", |file| file.write_all_at(&0_u64.to_le_bytes(), 16).unwrap()),
         ("short", |file| file.set_len(4096).unwrap()),
+        ("a little short", |file| file.set_len(4096 + 64 * 1_000 - 1).unwrap()),
+        ("without the last bucket", |file| file.set_len(4096 + 64 * 1_000 - 512).unwrap()),
+        ("long", |file| file.set_len(4096 + 64 * 1_000 + 512).unwrap()),
         ("very short", |file| file.set_len(1).unwrap()),
     ];
     for (what, change) in changes {
@@ -192,6 +222,49 @@ fn what_is_damaged_is_refused() {
         damaged(&path, change);
         let error = Region::open(&settings(&path, Keep::Always)).expect_err(what);
         assert!(matches!(error, RegionError::Stranger { .. } | RegionError::Foreign { .. }), "{what}: {error}");
+        assert!(error.to_string().contains("remove it"), "{what}: {error}");
+    }
+}
+
+// R13: no bit of a header may be another: not its sizes, and not the key of its hash, with which all would begin anew
+#[test]
+fn each_bit_of_a_header_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("limits");
+    drop(Region::open(&settings(&path, Keep::Always)).unwrap());
+    let whole = fs::read(&path).unwrap();
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    for bit in 0..48 * 8 {
+        let mut byte = whole[bit / 8];
+        byte ^= 1 << (bit % 8);
+        file.write_all_at(&[byte], u64::try_from(bit / 8).unwrap()).unwrap();
+        let damaged = fs::read(&path).unwrap();
+        let error = Region::open(&settings(&path, Keep::Always)).expect_err("it is damaged");
+        assert!(matches!(error, RegionError::Stranger { .. } | RegionError::Foreign { .. }), "bit {bit}: {error}");
+        assert_eq!(fs::read(&path).unwrap(), damaged, "bit {bit}: it is left to whoever mends it");
+        file.write_all_at(&whole, 0).unwrap();
+    }
+    drop(Region::open(&settings(&path, Keep::Always)).unwrap());
+}
+
+// R13: who uses it goes on where its header is damaged or it is removed, and whoever comes is told or begins anew
+#[test]
+fn what_is_damaged_while_it_is_used() {
+    for keep in [Keep::WhileUsed, Keep::Always] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("limits");
+        let region = Region::open(&settings(&path, keep)).unwrap();
+        assert_eq!(asked(&region, 1), Verdict::Allowed);
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(&[0x5a; 4096], 0).unwrap();
+        assert!(matches!(Region::open(&settings(&path, keep)), Err(RegionError::Stranger { .. })));
+        assert_eq!(asked(&region, 1), Verdict::Allowed);
+        // What would be made anew, were it not used.
+        file.write_all_at(&[0; 4096], 0).unwrap();
+        assert!(matches!(Region::open(&settings(&path, keep)), Err(RegionError::Busy { .. })));
+        fs::remove_file(&path).unwrap();
+        let anew = Region::open(&settings(&path, keep)).unwrap();
+        assert_eq!((left(&region, 1), left(&anew, 1)), (3, 5), "{keep:?}");
     }
 }
 

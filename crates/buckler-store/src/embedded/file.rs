@@ -106,14 +106,21 @@ pub(super) fn open(settings: &RegionSettings) -> Result<Held, RegionError> {
     for _ in 0..ATTEMPTS {
         let file = open_ours(path)?;
         match file.try_lock() {
-            Ok(()) if is_left_over(&file, settings.keep).map_err(failed)? => {
-                // Somebody who has let go of it may look into it once more, and must not find it shortened.
-                if is_at(&file, path) {
-                    std::fs::remove_file(path).map_err(failed)?;
+            // We are alone with it.
+            Ok(()) => match (Header::read(&file).map_err(failed)?, settings.keep) {
+                // What is not ours is not overwritten.
+                (Read::Stranger, _) => return Err(RegionError::Stranger { path: path.to_owned() }),
+                (Read::Region(_) | Read::Foreign, Keep::WhileUsed) => {
+                    // Somebody who has let go of it may look into it once more, and must not find it shortened.
+                    if is_at(&file, path) {
+                        std::fs::remove_file(path).map_err(failed)?;
+                    }
+                    continue;
                 }
-                continue;
-            }
-            Ok(()) => make(&file, settings, sizes)?,
+                // Whether it can be kept is judged below.
+                (Read::Region(_) | Read::Foreign, Keep::Always) => {}
+                (Read::Nothing, _) => make(&file, settings, sizes)?,
+            },
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(why)) => return Err(failed(why)),
         }
@@ -142,11 +149,6 @@ pub(super) fn open(settings: &RegionSettings) -> Result<Held, RegionError> {
         }
     }
     Err(RegionError::Busy { path: path.to_owned() })
-}
-
-/// Whether a file that nobody uses is to be made anew.
-fn is_left_over(file: &File, keep: Keep) -> io::Result<bool> {
-    Ok(keep == Keep::WhileUsed && matches!(Header::read(file)?, Read::Region(_) | Read::Foreign))
 }
 
 fn matching(path: &Path, header: Header, sizes: Sizes, wanted: u64) -> Result<Header, RegionError> {
@@ -189,25 +191,16 @@ fn open_ours(path: &Path) -> Result<File, RegionError> {
     Ok(file)
 }
 
-/// With the file for ourselves: leaves a region in it.
+/// With the file for ourselves, and nothing in it: leaves a region there.
 fn make(file: &File, settings: &RegionSettings, sizes: Sizes) -> Result<(), RegionError> {
-    let path = settings.path.as_path();
-    let failed = |why| RegionError::Open { path: path.to_owned(), why };
-    match (Header::read(file).map_err(failed)?, settings.keep) {
-        // What is not ours is not overwritten.
-        (Read::Stranger, _) => Err(RegionError::Stranger { path: path.to_owned() }),
-        // Whether it can be kept is judged by whoever reads it next.
-        (Read::Region(_) | Read::Foreign, Keep::Always) => Ok(()),
-        (Read::Region(_) | Read::Foreign, Keep::WhileUsed) | (Read::Nothing, _) => {
-            let header = Header { sizes, key: HashKey::random().map_err(failed)? };
-            // What cannot have room is not tried: a full disk hurts others, however short.
-            if room(file).is_some_and(|free| free < sizes.bytes()) {
-                return Err(no_room(file, settings, sizes, Errno::NOSPC.into()));
-            }
-            let written = fill(file, sizes.bytes()).and_then(|()| header.write(file));
-            written.map_err(|why| no_room(file, settings, sizes, why))
-        }
+    let failed = |why| RegionError::Open { path: settings.path.clone(), why };
+    let header = Header { sizes, key: HashKey::random().map_err(failed)? };
+    // What cannot have room is not tried: a full disk hurts others, however short.
+    if room(file).is_some_and(|free| free < sizes.bytes()) {
+        return Err(no_room(file, settings, sizes, Errno::NOSPC.into()));
     }
+    let written = fill(file, sizes.bytes()).and_then(|()| header.write(file));
+    written.map_err(|why| no_room(file, settings, sizes, why))
 }
 
 impl Locked {

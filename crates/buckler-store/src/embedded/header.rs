@@ -31,8 +31,19 @@ const MAGIC: [u8; 8] = *b"BKLRLIM\n";
 /// Of what is behind the magic, and of what cells and claims mean.
 const FORMAT: u32 = 2;
 
-/// Bytes of a header that are used.
-const USED: usize = 8 + 4 + 4 + 8 + 16;
+/// Bytes of a header that say something.
+const SAID: usize = 8 + 4 + 4 + 8 + 16;
+
+/// Bytes of a header that are used: behind what it says, the hash of that.
+const USED: usize = SAID + 8;
+
+/// Tells what was damaged, and not what was forged: whoever can write the file can write this. Without it a key that has
+/// changed in the file would be a key as good as any, and every client would begin anew.
+fn check(said: &[u8]) -> u64 {
+    let mut hasher = SipHasher24::new();
+    hasher.write(said);
+    hasher.finish128().h1
+}
 
 /// What is written into a file, and what is wanted of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,8 +174,10 @@ impl Header {
         if (format, machine) != (FORMAT, architecture()) {
             return Read::Foreign;
         }
-        let is_whole = (1..=Sizes::of(MOST_KEYS).buckets).contains(&sizes.buckets) && sizes.bytes() == length;
-        if is_whole { Read::Region(Self { sizes, key: HashKey(take(&mut rest)) }) } else { Read::Stranger }
+        let key = HashKey(take(&mut rest));
+        let is_whole = bytes.first_chunk::<SAID>().map(|said| check(said)) == Some(u64::from_le_bytes(take(&mut rest)));
+        let is_sound = (1..=Sizes::of(MOST_KEYS).buckets).contains(&sizes.buckets) && sizes.bytes() == length;
+        if is_whole && is_sound { Read::Region(Self { sizes, key }) } else { Read::Stranger }
     }
 
     /// Writes it to where it is read, in one piece: from then on the file is a region.
@@ -175,6 +188,7 @@ impl Header {
         bytes.extend_from_slice(&architecture().to_le_bytes());
         bytes.extend_from_slice(&self.sizes.buckets.to_le_bytes());
         bytes.extend_from_slice(&self.key.0);
+        bytes.extend_from_slice(&check(&bytes).to_le_bytes());
         file.write_all_at(&bytes, 0)
     }
 }
