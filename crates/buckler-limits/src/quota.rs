@@ -28,15 +28,6 @@ impl Window {
         next.unwrap_or(day + 1)
     }
 
-    /// How long the window is that `now` lies in.
-    pub fn length(self, now: Moment) -> Duration {
-        let days = match self {
-            Self::Day => 1,
-            Self::Month => civil(now.day()).map_or(30, |day| u64::try_from(day.days_in_month()).unwrap_or(30)),
-        };
-        Duration::from_hours(24 * days)
-    }
-
     /// How long each is, where all are as long.
     pub const fn seconds(self) -> Option<u64> {
         match self {
@@ -124,10 +115,5 @@ impl Quota {
     pub(crate) fn refund(&self, state: State, now: Moment, cost: u32) -> State {
         let (used, end) = self.read(state, now);
         if used == 0 { state } else { State::quota(end, used.saturating_sub(u64::from(cost))) }
-    }
-
-    pub(crate) fn indebted(&self, now: Moment, part: u64, of: u64) -> State {
-        let used = u128::from(self.count) * u128::from(part.min(of)) / u128::from(of.max(1));
-        State::quota(self.window.end(now.day()), u64::try_from(used).unwrap_or(self.count))
     }
 }

@@ -135,11 +135,4 @@ impl Rate {
         }
         State(state.0.saturating_sub(self.interval.saturating_mul(u64::from(cost))))
     }
-
-    pub(crate) fn indebted(&self, now: Moment, part: u64, of: u64) -> State {
-        let debt = u128::from(self.tolerance) * u128::from(part.min(of)) / u128::from(of.max(1));
-        // No more than the tolerance.
-        let debt = u64::try_from(debt).unwrap_or(self.tolerance);
-        State::rate(now, debt)
-    }
 }

@@ -58,15 +58,19 @@ impl State {
     pub(crate) const KIND: u64 = 1 << 63;
     /// Bits of what a quota has used.
     pub(crate) const USED_BITS: u32 = 43;
+    /// Bits of the day at which the window of a quota ends.
+    const DAY_BITS: u32 = u64::BITS - 1 - Self::USED_BITS;
 
     /// Of a rate that owes so many nanoseconds.
     pub fn rate(now: Moment, debt: u64) -> Self {
         Self(now.nanos() + debt.min(MOST_TOLERANCE_MICROS * NANOS_PER_MICRO))
     }
 
-    /// Of a quota of whose window so many are used, which ends at that day since the epoch.
+    /// Of a quota of whose window so many are used, which ends at that day since the epoch. Days and uses that nobody has
+    /// are taken for the last ones that there is room for.
     pub const fn quota(window_end: u64, used: u64) -> Self {
-        let most = (1 << Self::USED_BITS) - 1;
+        let (last, most) = ((1 << Self::DAY_BITS) - 1, (1 << Self::USED_BITS) - 1);
+        let window_end = if window_end < last { window_end } else { last };
         Self(Self::KIND | window_end << Self::USED_BITS | if used < most { used } else { most })
     }
 
@@ -169,15 +173,6 @@ impl Allowance {
         }
     }
 
-    /// A state that is as far from being free as `part` out of `of` says: for a key whose own state was lost.
-    #[must_use]
-    pub fn indebted(&self, now: Moment, part: u64, of: u64) -> State {
-        match self {
-            Self::Rate(rate) => rate.indebted(now, part, of),
-            Self::Quota(quota) => quota.indebted(now, part, of),
-        }
-    }
-
     /// The most that [`State::debt`] can be: a key that has as much is refused everything.
     pub const fn scale(&self) -> u64 {
         match self {
@@ -191,22 +186,6 @@ impl Allowance {
         match self {
             Self::Rate(rate) => rate.burst(),
             Self::Quota(quota) => quota.count(),
-        }
-    }
-
-    /// Of a quota: the day since the epoch at which the window ends that `now` lies in; `None` of a rate.
-    pub fn window_end(&self, now: Moment) -> Option<u64> {
-        match self {
-            Self::Rate(_) => None,
-            Self::Quota(quota) => Some(quota.window().end(now.day())),
-        }
-    }
-
-    /// The window that a moment lies in, from its beginning to its end.
-    pub fn window(&self, now: Moment) -> Duration {
-        match self {
-            Self::Rate(rate) => rate.period(),
-            Self::Quota(quota) => quota.window().length(now),
         }
     }
 

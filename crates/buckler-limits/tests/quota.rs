@@ -94,7 +94,6 @@ proptest! {
             prop_assert_eq!(charged.standing.remaining, count - *count_here);
             let until = if *count_here == 0 { 0 } else { end(of, here) - now };
             prop_assert_eq!(charged.standing.reset_after, Duration::from_micros(until));
-            prop_assert_eq!(limit.window(Moment(now)), Duration::from_micros(end(of, here) - midnight(here)));
             prop_assert_eq!(charged.state.debt(Moment(now)), *count_here);
             prop_assert_eq!(charged.state.is_spent(Moment(now)), *count_here == 0);
             prop_assert!(charged.state.is_spent(Moment(end(of, here))));
@@ -136,7 +135,6 @@ proptest! {
         word in any::<u64>(),
         now in prop_oneof![any::<u64>(), Just(u64::MAX), Just(0), Just(Moment::LAST.0)],
         cost in any::<u32>(),
-        part in any::<u64>(),
         of in windows(),
     ) {
         for count in [1, MOST_COUNT] {
@@ -149,10 +147,9 @@ proptest! {
                 let again = limit.charge(charged.state, now, 0).standing;
                 prop_assert_eq!(again.remaining, charged.standing.remaining);
             }
-            prop_assert!(limit.indebted(now, part, u64::MAX).debt(now) <= count);
-            let all = limit.indebted(now, 1, 1);
-            prop_assert_eq!(all.debt(now), count);
-            prop_assert_eq!(limit.charge(all, now, 1).standing.verdict, Verdict::Refused);
+            for state in [State::quota(word, count), State::quota(now.day() + 1, word)] {
+                prop_assert!(limit.charge(state, now, cost).standing.remaining <= count);
+            }
         }
     }
 }

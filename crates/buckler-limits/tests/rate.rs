@@ -200,7 +200,6 @@ proptest! {
         word in any::<u64>(),
         now in prop_oneof![any::<u64>(), Just(u64::MAX), Just(0), Just(Moment::LAST.0)],
         cost in any::<u32>(),
-        part in any::<u64>(),
     ) {
         for rate in [
             Rate::new(1, MOST_TOLERANCE, 1),
@@ -214,10 +213,6 @@ proptest! {
             prop_assert!(charged.standing.remaining <= rate.burst());
             prop_assert!(cost == 0 || charged.standing.verdict == Verdict::Refused || charged.state.0 >> 63 == 0);
             let _ = limit.refund(state, now, cost);
-            let indebted = limit.indebted(now, part, u64::MAX);
-            prop_assert!(indebted.debt(now) <= limit.scale());
-            prop_assert_eq!(limit.indebted(now, 1, 1).debt(now), limit.scale());
-            prop_assert_eq!(limit.charge(limit.indebted(now, 1, 1), now, 1).standing.verdict, Verdict::Refused);
         }
     }
 }

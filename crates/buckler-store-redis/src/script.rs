@@ -151,7 +151,7 @@ pub(crate) fn read(question: &Question<'_>, value: Value) -> Option<Reply> {
             _ => return None,
         };
         let Value::BulkString(kept) = values.next()? else { return None };
-        let state = state(&check.allowance, &kept, now)?;
+        let state = state(&check.allowance, &kept)?;
         let cost = match (passed, taken) {
             (Verdict::Allowed, Taken::Lease) => wish.lease,
             _ => wish.cost,
@@ -170,7 +170,7 @@ pub(crate) fn read(question: &Question<'_>, value: Value) -> Option<Reply> {
 
 /// What Redis keeps of a count: of a rate its word in decimal, of a quota the day at which its window ends and what is
 /// used.
-fn state(allowance: &Allowance, kept: &[u8], now: Moment) -> Option<State> {
+fn state(allowance: &Allowance, kept: &[u8]) -> Option<State> {
     let kept = std::str::from_utf8(kept).ok()?;
     if kept.is_empty() {
         return Some(State::EMPTY);
@@ -180,27 +180,10 @@ fn state(allowance: &Allowance, kept: &[u8], now: Moment) -> Option<State> {
         Allowance::Quota(quota) => {
             let (end, used) = kept.split_once(' ')?;
             let (end, used): (u64, u64) = (end.parse().ok()?, used.parse().ok()?);
-            // The window that `now` lies in, or the next one, if the clock was set back over its beginning.
-            let here = end_of_window(allowance, now)?;
-            let next = Moment(here * MICROS_PER_DAY);
-            if end == here {
-                Some(allowance.indebted(now, used, quota.count()))
-            } else if end == end_of_window(allowance, next)? {
-                Some(allowance.indebted(next, used, quota.count()))
-            } else {
-                Some(State::EMPTY)
-            }
+            Some(State::quota(end, used.min(quota.count())))
         }
     }
 }
-
-/// The day at which the window ends that `now` lies in: when what is used now is forgotten.
-fn end_of_window(quota: &Allowance, now: Moment) -> Option<u64> {
-    let until = quota.charge(State::EMPTY, now, 1).standing.reset_after;
-    Some((now.0 + u64::try_from(until.as_micros()).ok()?) / MICROS_PER_DAY)
-}
-
-const MICROS_PER_DAY: u64 = 86_400_000_000;
 
 /// The server's word for a question that it could not run yet.
 pub(crate) fn is_unknown(error: &redis::RedisError) -> bool {

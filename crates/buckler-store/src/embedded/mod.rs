@@ -35,7 +35,7 @@
 //!    **admitting**, by less than half of a limit's burst each time. Limits of which one request takes half or more (a
 //!    burst of one, or of two; a high cost) have large steps, and their keys are never forgotten as long as they owe
 //!    anything: what they owe falls below half long before the next request is to pass; else
-//! 3. none of them is forgotten. Newcomers are counted together, in one of the bucket's [accounts](overflow), as if they
+//! 3. none of them is forgotten. Newcomers are counted together, in one of the bucket's accounts (`overflow`), as if they
 //!    were one: which errs towards **refusing**.
 //!
 //! So no flood of fresh keys brings back to a client what it has used. Whoever goes on asking is always above half, or has
