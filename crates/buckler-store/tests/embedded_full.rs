@@ -122,9 +122,9 @@ proptest! {
         hold(&Region::private(KEYS).unwrap(), &requests)?;
     }
 
-    // R13: nor whatever stood in the cells before, and nothing panics or tries without an end
+    // R13: nor does it, whatever stood in the cells before; nothing panics or tries without an end
     #[test]
-    fn nor_does_garbage_admit_more(garbage in garbage(), requests in requests()) {
+    fn garbage_admits_no_more(garbage in garbage(), requests in requests()) {
         let folder = tempfile::tempdir().unwrap();
         let settings = RegionSettings { path: folder.path().join("limits"), keys: KEYS, keep: Keep::Always };
         drop(Region::open(&settings).unwrap());

@@ -128,7 +128,7 @@ pub(crate) static KEYS: Key<Integer<u64>> = Key {
     about: About {
         path: "store.keys",
         doc: "Keys (a client under a limit) with something to remember that the embedded store holds exactly. Beyond it, \
-              those below half of their limit may be forgotten, and those above it never.",
+              those below half of their limit may be forgotten, those above it never, and newcomers may have to wait.",
         preset: Preset::Always("100000"),
         why: "a hundred thousand clients in the same minute, in 6.4 MB: below what containers have as shared memory",
         example: "1000000",
