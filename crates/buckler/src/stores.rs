@@ -16,7 +16,7 @@ use buckler_gateway::secrets::resolve;
 use buckler_limits::StoreDown;
 use buckler_policy::secret::{Secret, SecretReference};
 use buckler_policy::settings::{Keep, LimitRule, Policy, StateStore, Store};
-use buckler_store::embedded::{Keep as KeepRegion, Region, RegionSettings};
+use buckler_store::embedded::{FORMAT, Keep as KeepRegion, Region, RegionSettings};
 use buckler_store::{Counters, WithLocal};
 use buckler_store_redis::{Change, OnChange, Redis, RedisSettings};
 use siphasher::sip::SipHasher24;
@@ -148,6 +148,7 @@ fn region_path(store: &Store, file: Option<&Path>) -> PathBuf {
 /// What tells one app's store from another's. It keeps nothing secret: nobody else may open the file.
 fn name(store: &Store, file: Option<&Path>) -> u64 {
     let mut hasher = SipHasher24::new();
+    hasher.write_u32(FORMAT);
     hasher.write_u64(store.keys);
     if let Some(name) = &store.name {
         hasher.write(name.as_bytes());

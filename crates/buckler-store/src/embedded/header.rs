@@ -28,8 +28,9 @@ pub(super) const MOST_KEYS: u64 = 1 << 40;
 
 const MAGIC: [u8; 8] = *b"BKLRLIM\n";
 
-/// Of what is behind the magic, and of what cells and claims mean.
-const FORMAT: u32 = 2;
+/// Of what is behind the magic, and of what cells and claims mean. A region of another one is refused; whoever chooses the
+/// file's name puts this into it, so that what is updated can start while what it replaces still serves.
+pub const FORMAT: u32 = 2;
 
 /// Bytes of a header that say something.
 const SAID: usize = 8 + 4 + 4 + 8 + 16;

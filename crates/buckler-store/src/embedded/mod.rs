@@ -59,4 +59,5 @@ mod word;
 
 pub use error::RegionError;
 pub use file::{Keep, RegionSettings, leave};
+pub use header::FORMAT;
 pub use region::Region;
