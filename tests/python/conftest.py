@@ -9,6 +9,7 @@ import pytest
 from buckler._buckler import flush
 from harness.asgi import PRODUCTION, Served, Server, served
 from harness.gateway import UNLIMITED
+from harness.limits import count_alone
 
 # Tests of limits take this away, or write limits for routes.
 os.environ.update(UNLIMITED)
@@ -58,3 +59,15 @@ def nothing_of_the_machine(
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("BUCKLER_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=["alone", "inside"])
+def how(
+    request: pytest.FixtureRequest,
+    nothing_of_the_machine: None,  # noqa: ARG001 - a fixture for what it does
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> str:
+    """Whether the app has the middleware, and a store of this test's own."""
+    count_alone(monkeypatch, tmp_path)
+    return str(request.param)

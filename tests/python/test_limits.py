@@ -13,20 +13,8 @@ from buckler.fastapi import RateLimited, limit
 from fastapi import APIRouter, Depends, FastAPI, Request, WebSocket
 from fastapi.responses import PlainTextResponse
 from harness.gateway import clean_environment
-from harness.limits import CLIENT, asked, count_alone, statuses
+from harness.limits import CLIENT, asked, statuses
 from harness.places import ROOT
-
-
-@pytest.fixture(params=["alone", "inside"])
-def how(
-    request: pytest.FixtureRequest,
-    nothing_of_the_machine: None,  # noqa: ARG001 - a fixture for what it does
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> str:
-    """Whether the app has the middleware, and a store of this test's own."""
-    count_alone(monkeypatch, tmp_path)
-    return str(request.param)
 
 
 def whole() -> FastAPI:

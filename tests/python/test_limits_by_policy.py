@@ -14,18 +14,6 @@ from harness.limits import asked, count_alone, statuses
 PROXY = "10.0.0.1"
 
 
-@pytest.fixture(params=["alone", "inside"])
-def how(
-    request: pytest.FixtureRequest,
-    nothing_of_the_machine: None,  # noqa: ARG001 - a fixture for what it does
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> str:
-    """Whether the app has the middleware, and a store of this test's own."""
-    count_alone(monkeypatch, tmp_path)
-    return str(request.param)
-
-
 def limited(text: str = "1/hour per ip", **more: Any) -> FastAPI:  # noqa: ANN401 - as `limit`
     """Make an app with one route and one limit."""
     app = FastAPI()
