@@ -21,7 +21,7 @@ pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 });
 
 /// Long enough for a loaded machine: what a test waits for comes, or the test has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// For stores whose answers must come however loaded the machine is.
 pub(crate) const PATIENT: Duration = Duration::from_secs(20);
@@ -62,8 +62,17 @@ impl Drop for Server {
     }
 }
 
+/// So far above its own port is the one at which a node of a cluster talks to the others.
+const BUS: u16 = 10_000;
+
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+    loop {
+        let own = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = own.local_addr().expect("an address").port();
+        if port.checked_add(BUS).is_some_and(|bus| TcpListener::bind(("127.0.0.1", bus)).is_ok()) {
+            return port;
+        }
+    }
 }
 
 impl Server {
