@@ -14,8 +14,9 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
-from buckler import _waiting
-from buckler._buckler import Limit, Pending, Standing, Store
+from buckler import Buckler, _waiting
+from buckler._buckler import Limit, Pending, Standing, Store, flush
+from buckler._types import Message, Receive, Scope, Send
 from harness.gateway import clean_environment
 from harness.loops import ALL, TURNS, Run, in_asyncio, in_trio, in_uvloop
 from harness.places import ROOT
@@ -138,6 +139,53 @@ def test_whoever_stops_waiting_leaves_nothing(run: Run, store: Store, database: 
         assert not (await counted(store)).refused
 
     run(ask)
+
+
+# R13, R61
+def test_whoever_leaves_while_a_store_is_asked_is_written_down(
+    run: Run,
+    store: Store,
+    database: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("BUCKLER_ENVIRONMENT", "development")
+    monkeypatch.setenv("BUCKLER_SERVER__TLS__MODE", "off")
+    monkeypatch.setenv("BUCKLER_LOG__FORMAT", "json")
+    monkeypatch.setenv("BUCKLER_LOG__ACCESS", "all")
+
+    async def unreached(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise AssertionError("it was not counted yet")
+
+    async def unheard() -> Message:
+        raise AssertionError("nobody asks for a body yet")
+
+    async def nothing(_message: Message) -> None:
+        raise AssertionError("nobody is there to be told")
+
+    app = Buckler(unreached, limits__default=["5/hour per ip"])
+    scope: Scope = {"type": "http", "method": "GET", "path": "/left", "client": ("192.0.2.1", 7)}
+    scope["headers"] = [(b"host", b"localhost")]
+
+    async def ask() -> None:
+        # The connection is there.
+        await counted(store)
+        database.pause()
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(app, scope, unheard, nothing)
+                while _waiting.here().waiting == 0:
+                    await anyio.lowlevel.checkpoint()
+                group.cancel_scope.cancel()
+        finally:
+            database.go_on()
+
+    run(ask)
+    gc.collect()
+    flush()
+    (line,) = map(json.loads, capfd.readouterr().err.splitlines())
+    assert (line["target"], line["outcome"], line["status"]) == ("/left", "aborted", 499)
+    assert line["client"] == "192.0.2.1"
 
 
 # R13

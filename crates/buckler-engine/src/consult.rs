@@ -7,9 +7,12 @@ use buckler_http::target::Target;
 use buckler_limits::{Answer, Answers, Check};
 
 use crate::admission::ClientProofs;
+use crate::contract::Matched;
 use crate::engine::{Engine, Opening};
+use crate::exchange::{Exchange, Traffic};
 use crate::facts::{Facts, Timestamp};
 use crate::limits::{Asked, Counted};
+use crate::record::Record;
 use crate::stage::Ledger;
 
 /// A request whose limits have to be counted before more is said of it.
@@ -56,6 +59,12 @@ impl Consult {
     /// What is to be counted: all of it, or nothing if one of the limits refuses.
     pub fn batch(&self) -> &[Check] {
         &self.asked.batch
+    }
+
+    /// Ends the exchange because the client is gone: nobody is left to answer to.
+    pub fn abandon(self, now: Timestamp) -> Record {
+        let exchange = Exchange::new(self.engine, self.facts, self.ledger.into_findings(), Matched::new());
+        exchange.abandon(Traffic::default(), now)
     }
 
     /// Goes on with one answer to each of [`Self::batch`], in their order; what is missing was not answered. `head` is

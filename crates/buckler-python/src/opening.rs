@@ -7,6 +7,7 @@ use buckler_engine::{Context, Ended, Opening};
 use buckler_http::connection::Client;
 use buckler_limits::Moment;
 use buckler_store::Reach;
+use buckler_tower::{SystemTime, Time as _};
 use http::Method;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -34,6 +35,20 @@ enum Came {
     Waits(Box<buckler_engine::Consult>, buckler_store::Later),
 }
 
+/// A judgement that waits. Dropped before it goes on, as by a task that was cancelled, it is written down as abandoned.
+struct Unheard {
+    host: Arc<Host>,
+    consult: Option<Box<buckler_engine::Consult>>,
+}
+
+impl Drop for Unheard {
+    fn drop(&mut self) {
+        if let Some(consult) = self.consult.take() {
+            self.host.records().take(consult.abandon(SystemTime.now()));
+        }
+    }
+}
+
 impl Asked {
     /// Judges. Gives the exchange, the two messages that answer in place of the app, or what has to be waited for until
     /// there is either.
@@ -59,8 +74,10 @@ impl Asked {
             Ok(Came::Decided(opening)) => self.opened(read, opening),
             Ok(Came::Waits(consult, later)) => {
                 let kept = read.kept();
+                let mut unheard = Unheard { host: Arc::clone(&self.host), consult: Some(consult) };
                 let go_on = move |py: Python<'_>, answers: buckler_limits::Answers| {
                     let read = kept.into_bound(py);
+                    let consult = unheard.consult.take();
                     let opening = catch_unwind(AssertUnwindSafe(|| {
                         // They were read before.
                         let fields = read.texts().unwrap_or_default();
@@ -68,9 +85,9 @@ impl Asked {
                         if self.body_follows {
                             head.body_follows();
                         }
-                        consult.resume(&head, &answers, self.context.now)
+                        consult.map(|consult| consult.resume(&head, &answers, self.context.now))
                     }));
-                    let opening = opening.unwrap_or_else(|_panic| self.broken(&read));
+                    let opening = opening.ok().flatten().unwrap_or_else(|| self.broken(&read));
                     self.opened(&read, opening).map(Bound::unbind)
                 };
                 Ok(Bound::new(py, Pending::new(later, go_on))?.into_any())

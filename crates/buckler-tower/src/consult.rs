@@ -68,10 +68,30 @@ fn with_head<B: Body, T>(request: &Request<B>, judge: impl FnOnce(&buckler_http:
     judged.ok()
 }
 
+/// A judgement that waits. Dropped before it goes on, it is written down as abandoned.
+pub(crate) struct Unheard {
+    consult: Option<Box<Consult>>,
+    shared: Arc<Shared>,
+}
+
+impl Unheard {
+    pub(crate) fn new(consult: Box<Consult>, shared: Arc<Shared>) -> Self {
+        Self { consult: Some(consult), shared }
+    }
+}
+
+impl Drop for Unheard {
+    fn drop(&mut self) {
+        if let Some(consult) = self.consult.take() {
+            self.shared.observe(consult.abandon(self.shared.now()));
+        }
+    }
+}
+
 /// A request that waits for what a store says of its limits.
 pub(crate) struct Counting<S, B> {
     pub(crate) later: Later,
-    pub(crate) consult: Box<Consult>,
+    pub(crate) unheard: Unheard,
     pub(crate) request: Request<B>,
     pub(crate) inner: S,
     pub(crate) unready: Option<Fault>,
@@ -81,19 +101,23 @@ impl<S, B> Counting<S, B> {
     /// A store that panics has not answered.
     pub(crate) fn poll_answers(&mut self, cx: &mut TaskContext<'_>) -> Poll<Answers> {
         let polled = catch_unwind(AssertUnwindSafe(|| self.later.as_mut().poll(cx)));
-        polled.unwrap_or_else(|_panic| Poll::Ready(unavailable(self.consult.batch())))
+        let batch = self.unheard.consult.as_deref().map(Consult::batch);
+        polled.unwrap_or_else(|_panic| Poll::Ready(unavailable(batch.unwrap_or_default())))
     }
 
-    pub(crate) fn resume<R>(self, shared: &Arc<Shared>, answers: &Answers) -> ResponseFuture<S, B, R>
+    pub(crate) fn resume<R>(self, answers: &Answers) -> ResponseFuture<S, B, R>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<R>> + Clone,
         B: Body,
         R: Body<Data = Bytes>,
         R::Error: Into<BoxError>,
     {
-        let Self { consult, request, mut inner, unready, .. } = self;
+        let Self { mut unheard, request, mut inner, unready, .. } = self;
+        let (consult, shared) = (unheard.consult.take(), &unheard.shared);
         let version = request.version();
-        match with_head(&request, |head| consult.resume(head, answers, shared.now())) {
+        let judged =
+            consult.and_then(|consult| with_head(&request, |head| consult.resume(head, answers, shared.now())));
+        match judged {
             Some(opening) => proceed(shared, &mut inner, unready, request, opening),
             None => ResponseFuture::ready(shared.broken(version)),
         }

@@ -129,7 +129,6 @@ pin_project_lite::pin_project! {
     {
         #[pin]
         state: State<S, B, S::Future, R>,
-        shared: Option<Arc<Shared>>,
         waiting: Option<Waiting>,
         ready: Option<Response<AnswerBody<R>>>,
     }
@@ -160,28 +159,28 @@ where
     S: Service<Request<RequestBody<B>>, Response = Response<R>>,
 {
     pub(crate) fn ready(response: Response<AnswerBody<R>>) -> Self {
-        Self { state: State::Ready, shared: None, waiting: None, ready: Some(response) }
+        Self { state: State::Ready, waiting: None, ready: Some(response) }
     }
 
     pub(crate) fn answered(answer: Answer<R>) -> Self {
         match answer {
             Answer::Ready(response) => Self::ready(response),
-            Answer::Held(answer) => Self { state: State::Judging { answer }, shared: None, waiting: None, ready: None },
+            Answer::Held(answer) => Self { state: State::Judging { answer }, waiting: None, ready: None },
         }
     }
 
     pub(crate) fn calling(future: S::Future, waiting: Waiting) -> Self {
-        Self { state: State::Calling { future }, shared: None, waiting: Some(waiting), ready: None }
+        Self { state: State::Calling { future }, waiting: Some(waiting), ready: None }
     }
 
     pub(crate) fn holding(holding: Holding<B>, parts: request::Parts, inner: S, waiting: Waiting) -> Self {
         let state = State::Holding { holding, parts: Some(parts), inner };
-        Self { state, shared: None, waiting: Some(waiting), ready: None }
+        Self { state, waiting: Some(waiting), ready: None }
     }
 
-    pub(crate) fn counting(counting: Counting<S, B>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn counting(counting: Counting<S, B>) -> Self {
         let state = State::Counting { counting: Some(Box::new(counting)) };
-        Self { state, shared: Some(shared), waiting: None, ready: None }
+        Self { state, waiting: None, ready: None }
     }
 }
 
@@ -207,10 +206,8 @@ where
                 StateProj::Counting { counting } => {
                     let Some(waits) = counting.as_mut() else { return Poll::Pending };
                     let answers = ready!(waits.poll_answers(cx));
-                    let (Some(waited), Some(shared)) = (counting.take(), this.shared.take()) else {
-                        return Poll::Pending;
-                    };
-                    let next = (*waited).resume(&shared, &answers);
+                    let Some(waited) = counting.take() else { return Poll::Pending };
+                    let next = (*waited).resume(&answers);
                     (*this.waiting, *this.ready) = (next.waiting, next.ready);
                     this.state.set(next.state);
                     continue;

@@ -19,7 +19,7 @@ use tower_service::Service;
 
 use crate::BoxError;
 use crate::answer_body::AnswerBody;
-use crate::consult::{self, Counting, Opened};
+use crate::consult::{self, Counting, Opened, Unheard};
 use crate::fault::Fault;
 use crate::future::{ResponseFuture, Waiting};
 use crate::head::{apply, response};
@@ -219,8 +219,8 @@ where
                 // The clone takes the place; the one that said it is ready serves this request.
                 let clone = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, clone);
-                let counting = Counting { later, consult, request, inner, unready };
-                ResponseFuture::counting(counting, Arc::clone(shared))
+                let unheard = Unheard::new(consult, Arc::clone(shared));
+                ResponseFuture::counting(Counting { later, unheard, request, inner, unready })
             }
             Opened::Broken => {
                 let opening = consult::broken(&engine, &request, &context);

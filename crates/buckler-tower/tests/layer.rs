@@ -9,8 +9,10 @@ use std::task::{Context, Poll};
 
 use buckler_engine::record::Outcome;
 use buckler_engine::{Engine, Reason, Record, Timestamp};
-use buckler_http::connection::Connection;
+use buckler_http::connection::{Connection, Peer};
+use buckler_limits::{Check, Moment};
 use buckler_policy::{Host, Sources};
+use buckler_store::{Counters, Reach};
 use buckler_tower::{BucklerLayer, Fault, Settings, Time};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
@@ -227,6 +229,36 @@ async fn an_exchange_that_nobody_waits_for_is_written_down_as_aborted() {
     assert!(polled);
     drop(future);
     assert!(matches!(records.lock().unwrap()[0].outcome, Outcome::Aborted));
+}
+
+/// A store that never answers.
+#[derive(Debug)]
+struct Mute;
+
+impl Counters for Mute {
+    fn count(&self, _batch: &[Check], _now: Moment) -> Reach {
+        Reach::Later(Box::pin(std::future::pending()))
+    }
+}
+
+// R61
+#[tokio::test]
+async fn who_leaves_while_a_store_is_asked_is_written_down() {
+    let records = Records::default();
+    let sink = Arc::clone(&records);
+    let observer = Arc::new(move |record| sink.lock().unwrap().push(record));
+    let settings = Settings { observer, counters: Arc::new(Mute), ..Settings::default() };
+    let service = BucklerLayer::with(engine(POLICY), settings).layer(service_fn(echo));
+    let mut request = post("x", "text/plain");
+    request.extensions_mut().insert(Connection { peer: Peer::Ip("192.0.2.1:7".parse().unwrap()), ..Connection::LOCAL });
+    let mut future = Box::pin(service.oneshot(request));
+    assert!(std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await);
+    assert!(records.lock().unwrap().is_empty());
+    drop(future);
+    let records = records.lock().unwrap();
+    let [record] = &records[..] else { panic!("one exchange, {} records", records.len()) };
+    assert!(matches!(record.outcome, Outcome::Aborted));
+    assert_eq!((record.status.as_u16(), record.target.to_string()), (499, "/".to_owned()));
 }
 
 #[tokio::test]
