@@ -224,7 +224,7 @@ def test_the_log_tells_of_a_store_that_goes_and_comes_back(tmp_path: Path) -> No
             try:
                 until(
                     "it is told that it is gone",
-                    lambda: tells(running, "the store of limits cannot be asked"),
+                    lambda: tells(running, "limits cannot be asked: Redis at 127.0.0.1:"),
                 )
             finally:
                 database.go_on()

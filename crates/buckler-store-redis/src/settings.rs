@@ -25,9 +25,17 @@ pub const LONGEST_NAME: usize = 64;
 #[expect(clippy::exhaustive_enums, reason = "there is no third")]
 pub enum Change {
     /// It answers again.
-    Up,
+    Up {
+        /// Host and port, or the path of the socket.
+        server: String,
+    },
     /// It does not, and is left alone for a while.
-    Down(Reason),
+    Down {
+        /// As of [`Self::Up`].
+        server: String,
+        /// Why.
+        reason: Reason,
+    },
 }
 
 /// Who is told of a change, on the thread that found it; so it must not block.

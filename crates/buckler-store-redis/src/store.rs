@@ -215,9 +215,10 @@ impl Shared {
 
     fn turned(&self, turn: Turn, reason: Option<Reason>) {
         let Some(on_change) = &self.on_change else { return };
+        let server = || self.connector.address().to_string();
         match (turn, reason) {
-            (Turn::Up, _) => on_change(&Change::Up),
-            (Turn::Down, Some(reason)) => on_change(&Change::Down(reason)),
+            (Turn::Up, _) => on_change(&Change::Up { server: server() }),
+            (Turn::Down, Some(reason)) => on_change(&Change::Down { server: server(), reason }),
             (Turn::Down, None) | (Turn::None, _) => {}
         }
     }

@@ -88,8 +88,10 @@ pub async fn open(policy: &Policy, file: Option<&Path>, on_change: Option<OnChan
 pub fn telling(log: impl Fn(Incident) + Send + Sync + 'static) -> OnChange {
     Arc::new(move |change| {
         let (what, severity) = match change {
-            Change::Up => ("the store of limits answers again".to_owned(), Severity::Info),
-            Change::Down(why) => (format!("the store of limits cannot be asked: {why}"), Severity::Error),
+            Change::Up { server } => (format!("the store of limits answers again: Redis at {server}"), Severity::Info),
+            Change::Down { server, reason } => {
+                (format!("the store of limits cannot be asked: Redis at {server}: {reason}"), Severity::Error)
+            }
         };
         log(Incident::Store { what, severity });
     })

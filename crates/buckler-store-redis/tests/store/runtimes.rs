@@ -69,6 +69,6 @@ fn no_runtime() {
         };
         assert_eq!(said[..], [Answer::Unavailable]);
     }
-    assert_eq!(changes.all(), [Change::Down(Reason::NoRuntime)]);
+    assert_eq!(changes.all(), [Change::Down { server: "127.0.0.1:1".to_owned(), reason: Reason::NoRuntime }]);
     assert!(matches!(store.count(&[], now()), Reach::Now(said) if said.is_empty()));
 }
