@@ -72,7 +72,7 @@ pub struct LimitError {
 /// What is said where nothing better is known.
 pub const EXAMPLES: &str = "write for example \"5/minute per ip\", \"100/hour burst 20 per ip+route\", \"5/30s\" or \"1000/day per header:x-api-key\"";
 
-/// Longest text of a limit.
+/// Longest text of a limit, as it is written and in its usual spelling.
 const LONGEST: usize = 200;
 
 struct Reader<'t> {
@@ -115,8 +115,9 @@ impl FromStr for Limit {
     type Err = LimitError;
 
     fn from_str(text: &str) -> Result<Self, LimitError> {
+        let too_long = || error(0..text.len(), format!("longer than {LONGEST} bytes"), EXAMPLES);
         if text.len() > LONGEST {
-            return Err(error(0..text.len(), format!("longer than {LONGEST} bytes"), EXAMPLES));
+            return Err(too_long());
         }
         let mut reader = Reader::new(text);
         let Some((span, word)) = reader.next() else {
@@ -162,7 +163,9 @@ impl FromStr for Limit {
                 Allowance::Rate(Rate::new(count, period, burst).map_err(|why| error(at, why.to_string(), EXAMPLES))?)
             }
         };
-        Ok(Self { allowance, per: per.unwrap_or_default() })
+        let limit = Self { allowance, per: per.unwrap_or_default() };
+        // Short words are written out when it is shown, and what is shown has to be read again.
+        if limit.to_string().len() > LONGEST { Err(too_long()) } else { Ok(limit) }
     }
 }
 
@@ -417,6 +420,25 @@ mod tests {
             assert_eq!(text.get(error.span.clone()), Some(place), "{text}: {error}");
             assert!(error.reason.contains(reason), "{text}: {error}");
             assert!(!error.help.is_empty(), "{text}");
+        }
+    }
+
+    // R12, hostile: what is read has a spelling that is read, too
+    #[test]
+    fn a_text_is_bounded_in_both_spellings() {
+        for text in ["5/d per header:", "5/day per header:", "5/d  per header:"] {
+            for length in text.len() + 1..=LONGEST + 2 {
+                let text = format!("{text}{}", "x".repeat(length - text.len()));
+                match text.parse::<Limit>() {
+                    Ok(limit) => {
+                        assert!(limit.to_string().len() <= LONGEST, "{text}");
+                        assert_eq!(limit.to_string().parse(), Ok(limit), "{text}");
+                    }
+                    Err(error) => {
+                        assert!(length + 2 > LONGEST && error.reason.contains("200 bytes"), "{text}: {error}");
+                    }
+                }
+            }
         }
     }
 }
